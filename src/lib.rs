@@ -1,0 +1,5 @@
+//! plugfarm: a sandboxed build farm for Wazo plugins.
+//!
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod model;

@@ -1,0 +1,2 @@
+//! The farm and its client.
+fn main() {}

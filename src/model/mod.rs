@@ -1,0 +1,20 @@
+//! The vocabulary of the farm: names, versions, targets, digests, stages, failures, and the traits that lower layers speak.
+//!
+//! Everything here is a value that has been checked once, when it was made. There is no I/O, no async, no clock and no
+//! environment here, and nothing in this module imports another one.
+
+mod digest;
+mod failure;
+mod names;
+mod signing;
+mod target;
+mod text;
+mod version;
+
+pub use digest::{CommitId, Sha256, Sha256Writer};
+pub use failure::{Blame, Failure, FailureCode, Finding, LogLine, Outcome, Severity, Stage};
+pub use names::{BuildId, Channel, FarmName, Namespace, PluginId, PluginName, Suite};
+pub use signing::{SignedRelease, Signer, SigningError, StatementSignature};
+pub use target::{Architecture, Target};
+pub use text::{InvalidValue, Timestamp, printable};
+pub use version::{DebianVersion, PluginVersion};
