@@ -2,4 +2,5 @@
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod config;
 pub mod model;

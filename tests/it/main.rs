@@ -1,3 +1,9 @@
 //! The integration tests: one binary, a story per file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod architecture;
