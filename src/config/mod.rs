@@ -2,6 +2,97 @@
 //!
 //! Nothing here reads a file or the environment: the composition root hands the text in.
 
+pub mod environment;
 mod limits;
+mod raw;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{Channel, FarmName};
 
 pub use limits::{Limits, SourceLimits};
+pub use raw::ConfigError;
+
+/// The sample file: every setting with its default. A test holds that it says what [`Config::default`] does.
+pub const SAMPLE: &str = include_str!("sample.yml");
+
+/// A farm's settings, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The farm's name, in the names of its keys and of its keyring package.
+    pub farm: FarmName,
+    /// What one build may use.
+    pub limits: Limits,
+    /// Where sources may come from.
+    pub source: SourceConfig,
+    /// How the container images are made.
+    pub images: ImagesConfig,
+    /// Where packages are published.
+    pub repository: RepositoryConfig,
+    /// What plugins may be called.
+    pub plugins: PluginsConfig,
+}
+
+/// Where sources may come from, and how large they may be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceConfig {
+    /// Size and time.
+    pub limits: SourceLimits,
+    /// Whether hosts in private address ranges may be fetched from, for a farm inside a company network.
+    pub private_networks: bool,
+    /// OpenSSH `known_hosts` file with the pinned keys of ssh hosts; without it no ssh URL is fetched.
+    pub known_hosts: Option<PathBuf>,
+}
+
+/// How the container images are made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImagesConfig {
+    /// The Debian mirror; without it, the machine's own.
+    pub mirror: Option<String>,
+}
+
+/// Where packages are published, and what hosts are told about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryConfig {
+    /// The repository's folder; without it, `repository` in the data folder.
+    pub path: Option<PathBuf>,
+    /// The address at which hosts reach the repository; without it, its folder on this machine.
+    pub url: Option<String>,
+    /// The channel that builds are published in.
+    pub channel: Channel,
+    /// How long hosts accept a publication. Set it only where something re-signs in time.
+    pub valid_for: Option<Duration>,
+}
+
+/// What plugins may be called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PluginsConfig {
+    /// Package names that belong to somebody else, beside those that the farm knows.
+    pub reserved_packages: Vec<String>,
+}
+
+impl Config {
+    /// Checks the text of a configuration file; see [`SAMPLE`] for its form.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        raw::parse(text)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            farm: FarmName::local(),
+            limits: Limits::default(),
+            source: SourceConfig::default(),
+            images: ImagesConfig::default(),
+            repository: RepositoryConfig {
+                path: None,
+                url: None,
+                channel: Channel::stable(),
+                valid_for: None,
+            },
+            plugins: PluginsConfig::default(),
+        }
+    }
+}

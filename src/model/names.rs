@@ -121,6 +121,12 @@ impl FarmName {
             .map_err(|error| InvalidValue::new("farm name", text, error.rule))
     }
 
+    /// The name of a farm that was given none: one on somebody's own machine.
+    #[must_use]
+    pub fn local() -> Self {
+        Self("local".to_owned())
+    }
+
     /// The Debian package that carries the farm's keys, sources and pin to hosts.
     #[must_use]
     pub fn keyring_package(&self) -> String {

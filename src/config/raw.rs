@@ -1,0 +1,272 @@
+//! The configuration file as it is written, and the check that turns it into [`Config`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+use super::{
+    Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SourceConfig, SourceLimits,
+};
+use crate::model::{Channel, FarmName};
+
+/// The most bytes that a configuration file may have.
+const MAX_SIZE: usize = 256 * 1024;
+
+/// A configuration file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is larger than any real one.
+    #[error("the file has {size} bytes, more than the {MAX_SIZE} that a configuration may have")]
+    TooLarge {
+        /// The file's size, in bytes.
+        size: usize,
+    },
+    /// The text is no YAML, or has a key or a type that is not known here.
+    #[error("{message}")]
+    Syntax {
+        /// What is wrong, with the line.
+        message: String,
+    },
+    /// A value does not fit its setting.
+    #[error("{setting}: {message}")]
+    Value {
+        /// The setting's name, with dots.
+        setting: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawConfig {
+    farm: Option<FarmName>,
+    limits: RawLimits,
+    source: RawSource,
+    images: RawImages,
+    repository: RawRepository,
+    plugins: RawPlugins,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawLimits {
+    memory: Option<ByteSize>,
+    cpus: Option<f64>,
+    processes: Option<u64>,
+    open_files: Option<u64>,
+    scratch: Option<ByteSize>,
+    disk: Option<ByteSize>,
+    inodes: Option<u64>,
+    total_time: Option<String>,
+    silence_time: Option<String>,
+    log: Option<ByteSize>,
+    tree: Option<ByteSize>,
+    entries: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawSource {
+    size: Option<ByteSize>,
+    entries: Option<u64>,
+    time: Option<String>,
+    private_networks: bool,
+    known_hosts: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawImages {
+    mirror: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawRepository {
+    path: Option<PathBuf>,
+    url: Option<String>,
+    channel: Option<Channel>,
+    valid_for: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawPlugins {
+    reserved_packages: Vec<String>,
+}
+
+/// Reads and checks a configuration file's text.
+pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
+    if text.len() > MAX_SIZE {
+        return Err(ConfigError::TooLarge { size: text.len() });
+    }
+    let raw: Option<RawConfig> =
+        serde_yaml::from_str(text).map_err(|error| ConfigError::Syntax {
+            message: error.to_string(),
+        })?;
+    check(raw.unwrap_or_default())
+}
+
+fn check(raw: RawConfig) -> Result<Config, ConfigError> {
+    let defaults = Config::default();
+    Ok(Config {
+        farm: raw.farm.unwrap_or(defaults.farm),
+        limits: check_limits(raw.limits)?,
+        source: check_source(raw.source)?,
+        images: ImagesConfig {
+            mirror: raw
+                .images
+                .mirror
+                .map(|url| web_address("images.mirror", url))
+                .transpose()?,
+        },
+        repository: RepositoryConfig {
+            path: raw.repository.path,
+            url: raw
+                .repository
+                .url
+                .map(|url| web_address("repository.url", url))
+                .transpose()?,
+            channel: raw
+                .repository
+                .channel
+                .unwrap_or(defaults.repository.channel),
+            valid_for: duration("repository.valid_for", raw.repository.valid_for)?,
+        },
+        plugins: PluginsConfig {
+            reserved_packages: raw.plugins.reserved_packages,
+        },
+    })
+}
+
+fn check_limits(raw: RawLimits) -> Result<Limits, ConfigError> {
+    let defaults = Limits::default();
+    let bytes = |value: Option<ByteSize>, default| value.map_or(default, |size| size.as_u64());
+    let limits = Limits {
+        memory: bytes(raw.memory, defaults.memory),
+        cpus: raw.cpus.unwrap_or(defaults.cpus),
+        processes: raw.processes.unwrap_or(defaults.processes),
+        open_files: raw.open_files.unwrap_or(defaults.open_files),
+        scratch: bytes(raw.scratch, defaults.scratch),
+        disk: bytes(raw.disk, defaults.disk),
+        inodes: raw.inodes.unwrap_or(defaults.inodes),
+        total_time: duration("limits.total_time", raw.total_time)?.unwrap_or(defaults.total_time),
+        silence_time: duration("limits.silence_time", raw.silence_time)?
+            .unwrap_or(defaults.silence_time),
+        log: bytes(raw.log, defaults.log),
+        tree: bytes(raw.tree, defaults.tree),
+        entries: raw.entries.unwrap_or(defaults.entries),
+    };
+    if !(0.1..=1024.0).contains(&limits.cpus) {
+        return Err(value_error(
+            "limits.cpus",
+            "it must be between 0.1 and 1024",
+        ));
+    }
+    if limits.memory < 64 << 20 {
+        return Err(value_error(
+            "limits.memory",
+            "no build runs in less than 64MiB",
+        ));
+    }
+    if limits.processes < 16 {
+        return Err(value_error(
+            "limits.processes",
+            "no build runs with less than 16",
+        ));
+    }
+    Ok(limits)
+}
+
+fn check_source(raw: RawSource) -> Result<SourceConfig, ConfigError> {
+    let defaults = SourceLimits::default();
+    Ok(SourceConfig {
+        limits: SourceLimits {
+            size: raw.size.map_or(defaults.size, |size| size.as_u64()),
+            entries: raw.entries.unwrap_or(defaults.entries),
+            time: duration("source.time", raw.time)?.unwrap_or(defaults.time),
+        },
+        private_networks: raw.private_networks,
+        known_hosts: raw.known_hosts,
+    })
+}
+
+fn duration(setting: &'static str, text: Option<String>) -> Result<Option<Duration>, ConfigError> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = text.parse::<jiff::SignedDuration>().ok();
+    match parsed
+        .and_then(|time| Duration::try_from(time).ok())
+        .filter(|time| !time.is_zero())
+    {
+        Some(time) => Ok(Some(time)),
+        None => Err(value_error(
+            setting,
+            "it must be a time such as 90s, 30m or 2h",
+        )),
+    }
+}
+
+fn web_address(setting: &'static str, text: String) -> Result<String, ConfigError> {
+    const RULE: &str = "it must be an http or https address without credentials, query or blanks";
+    let url = url::Url::parse(&text).map_err(|_| value_error(setting, RULE))?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && !text.contains(char::is_whitespace);
+    if plain {
+        Ok(text)
+    } else {
+        Err(value_error(setting, RULE))
+    }
+}
+
+fn value_error(setting: &'static str, message: &str) -> ConfigError {
+    ConfigError::Value {
+        setting,
+        message: message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_says_what_the_defaults_are() {
+        assert_eq!(parse(super::super::SAMPLE).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(parse("").unwrap(), Config::default());
+        assert_eq!(parse("# nothing\n").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn settings_are_read() {
+        let text = "farm: acme\nlimits: {memory: 1GiB, total_time: 90s}\nrepository: {url: 'https://apt.example.org/'}";
+        let config = parse(text).unwrap();
+        assert_eq!(config.farm.as_str(), "acme");
+        assert_eq!(config.limits.memory, 1 << 30);
+        assert_eq!(config.limits.total_time, Duration::from_secs(90));
+        assert_eq!(
+            config.repository.url.as_deref(),
+            Some("https://apt.example.org/")
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let said = |text: &str| parse(text).unwrap_err().to_string();
+        insta::assert_snapshot!(said("limits: {memmory: 2}"), @"limits: unknown field `memmory`, expected one of `memory`, `cpus`, `processes`, `open_files`, `scratch`, `disk`, `inodes`, `total_time`, `silence_time`, `log`, `tree`, `entries` at line 1 column 10");
+        insta::assert_snapshot!(said("limits: {total_time: soon}"), @"limits.total_time: it must be a time such as 90s, 30m or 2h");
+        insta::assert_snapshot!(said("limits: {cpus: 0}"), @"limits.cpus: it must be between 0.1 and 1024");
+        insta::assert_snapshot!(said("farm: Not-Me"), @"`Not-Me` is not a valid farm name: it must match ^[a-z][a-z0-9]*$ and have at most 32 characters");
+        insta::assert_snapshot!(said("repository: {url: 'ftp://x/'}"), @"repository.url: it must be an http or https address without credentials, query or blanks");
+    }
+}
