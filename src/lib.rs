@@ -3,5 +3,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod config;
+pub mod evidence;
 pub mod model;
 pub mod telemetry;

@@ -7,3 +7,5 @@
 )]
 
 mod architecture;
+mod evidence_independent;
+mod facts;

@@ -1,0 +1,51 @@
+//! Evidence: what a build leaves behind so that anybody can walk from a package's bytes back to its commit, offline.
+//!
+//! - [`statement`] writes an in-toto v1 statement with a SLSA provenance v1 predicate from [`BuildFacts`];
+//! - [`envelope`] wraps a signed statement in a DSSE envelope, one line of `S.intoto.jsonl`;
+//! - [`verify`] is the way back, and the only way to get a [`VerifiedStatement`];
+//! - [`buildinfo`] writes Debian's `.buildinfo`, [`sbom`] a CycloneDX bill of materials.
+//!
+//! Pure: values and bytes in, bytes and values out, and the same facts give the same bytes. No key that signs is known
+//! here (`sign` has them), nothing is read from a disk, and nothing unverified is ever parsed as a statement.
+//!
+//! # The build type
+//!
+//! [`BUILD_TYPE`] names a build that ran a plugin's `build` and `package` rules in one container, after which the farm
+//! wrote the package from the file tree that came back. Its external parameters, all that a requester chooses, are:
+//! `source` (`uri`, `ref`, `subdirectory`), `target`, `namespace` (only for plugins of the old layout), `buildDepends`
+//! and `allow` (the checks that were waived by name). Its internal parameters, all that the farm decides or finds, are:
+//! `package`, `version`, `plugin`, `pluginVersion`, `architecture`, `limits`, `sandbox` and `assurance`. Its resolved
+//! dependencies are the repository (`gitCommit`), the source tar, the manifest and the image's root file system.
+//!
+//! # What is claimed
+//!
+//! `assurance.slsaBuildLevel` is the level of SLSA v1 that holds as a whole: 2 for a farm, 1 for a laptop, which is no
+//! dedicated build platform. `assurance.controls` names the controls of level 3 that hold as well ([`Control`]). Level 3
+//! itself is never claimed: the isolation of a runtime such as runc is one kernel bug deep.
+
+mod buildinfo;
+mod dsse;
+mod facts;
+mod key;
+mod package_url;
+mod sbom;
+mod shape;
+mod statement;
+mod verified;
+mod verify;
+
+pub use buildinfo::buildinfo;
+pub use dsse::{PAYLOAD_TYPE, envelope, pre_authentication_encoding};
+pub use facts::{
+    Artifact, BuildFacts, Builder, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage,
+    LimitFacts, SandboxFacts, SourceFacts,
+};
+pub use key::StatementKey;
+pub use sbom::{PayloadFile, sbom};
+pub use shape::BUILD_TYPE;
+pub use statement::statement;
+pub use verified::VerifiedStatement;
+pub use verify::{EvidenceError, verify};
+
+#[cfg(test)]
+mod sample;
