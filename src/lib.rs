@@ -5,4 +5,5 @@
 pub mod config;
 pub mod evidence;
 pub mod model;
+pub mod plugin;
 pub mod telemetry;

@@ -27,6 +27,7 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
     ("bollard", "src/sandbox/"),
     ("sequoia_openpgp", "src/sign/"),
     ("clap", "src/cli/"),
+    ("saphyr_parser", "src/plugin/"),
     ("tracing_subscriber", "src/telemetry.rs"),
 ];
 
