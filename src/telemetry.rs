@@ -19,9 +19,14 @@ pub enum LogFormat {
 /// Call it once, at the start of the process: later calls change nothing.
 pub fn start(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     let started = match format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).without_time().try_init(),
+        LogFormat::Text => builder
+            .with_ansi(io::stderr().is_terminal())
+            .without_time()
+            .try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
     drop(started);
