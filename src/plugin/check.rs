@@ -5,6 +5,7 @@ use crate::model::{Finding, Namespace, Target};
 use super::checks::{Check, Place, Report, quote};
 use super::manifest::{self, Manifest};
 use super::tree::{EntryKind, Tree};
+use super::{legacy, lints, rules};
 
 /// Where the current layout has its manifest.
 const MANIFEST: &str = "wazo/plugin.yml";
@@ -93,6 +94,15 @@ fn examine(tree: &Tree, options: &CheckOptions, report: &mut Report) -> Option<P
             None
         }
     };
+    match layout {
+        Layout::Standard => {
+            if let Some(rules) = rules::check(tree, manifest.as_ref(), &options.targets, report) {
+                lints::rules(tree, &rules, &options.targets, report);
+            }
+        }
+        Layout::Legacy => legacy::check(tree, report),
+    }
+    lints::source(tree, manifest.as_ref(), report);
     manifest.map(|manifest| Plugin { manifest, layout })
 }
 

@@ -66,8 +66,47 @@ checks! {
     DependsVersionIgnored = "depends-version-ignored", Warn, "A plugin dependency's version has no effect.";
     DebianDependsInvalid = "debian-depends-invalid", Refuse, "An item of `debian_depends` or `build_depends` is no package relation that dpkg accepts.";
     DebianDependsObsolete = "debian-depends-obsolete", Warn, "A package relation uses an obsolete operator.";
-    LegacyNamespaceMissing = "legacy-namespace-missing", Refuse, "A plugin in the old layout has no namespace, and none was given.";
     ConffilePathInvalid = "conffile-path-invalid", Refuse, "An item of `not_conffiles` is no absolute path of a file below /etc.";
+    DebianDependsBuildTool = "debian-depends-build-tool", Warn, "A build tool is in `debian_depends`, which is not there during the build.";
+    // The rules as a file.
+    RulesMissing = "rules-missing", Refuse, "There is a manifest but no `wazo/rules`.";
+    RulesMisplaced = "rules-misplaced", Refuse, "The rules are in another folder than `wazo`.";
+    RulesExtension = "rules-extension", Refuse, "The rules' file name has an extension.";
+    RulesNotAFile = "rules-not-a-file", Refuse, "`wazo/rules` is a link or a folder.";
+    RulesNotExecutable = "rules-not-executable", Refuse, "`wazo/rules` has no execute permission.";
+    RulesNoShebang = "rules-no-shebang", Refuse, "The first line of the rules names no interpreter.";
+    RulesCarriageReturn = "rules-carriage-return", Refuse, "The first line of the rules ends in a carriage return.";
+    RulesCarriageReturns = "rules-carriage-returns", Warn, "Later lines of the rules end in carriage returns.";
+    RulesInterpreterMissing = "rules-interpreter-missing", Refuse, "The builder has no such interpreter.";
+    RulesInterpreterUnknown = "rules-interpreter-unknown", Warn, "The interpreter must come from `build_depends`, if it comes at all.";
+    RulesInterpreterNotOnHost = "rules-interpreter-not-on-host", Warn, "A host may not have the interpreter, which runs `install` there.";
+    // The rules' steps.
+    RulesStepMissing = "rules-step-missing", Refuse, "The rules fail for a step that every plugin needs.";
+    RulesPostrmMissing = "rules-postrm-missing", Refuse, "The format promises a `postrm` step, and the rules fail for it: the package could not be removed.";
+    RulesPostrmUnclear = "rules-postrm-unclear", Warn, "The format promises a `postrm` step, and the rules never name it.";
+    RulesPostrmUnused = "rules-postrm-unused", Warn, "The rules have a `postrm` step that format 0 never calls.";
+    // The rules' commands.
+    StepCallsGit = "step-calls-git", Warn, "A build needs the git history, which is not in the source.";
+    StepUsesNetwork = "step-uses-network", Warn, "A step needs the network, which the sandbox has not.";
+    StepNeedsRoot = "step-needs-root", Warn, "A step wants to be root or to install packages.";
+    StepWritesOutside = "step-writes-outside", Warn, "A step writes to an absolute path outside the package.";
+    BuildUsesPkgdir = "build-uses-pkgdir", Warn, "`build` uses `pkgdir`, which only `package` has.";
+    PackageWritesReserved = "package-writes-reserved", Warn, "`package` writes what the farm itself writes.";
+    TarGlobUnchecked = "tar-glob-unchecked", Warn, "An archive that is not there would go unnoticed.";
+    TarGlobDashed = "tar-glob-dashed", Warn, "The archive's name has underscores on trixie, and the pattern has dashes.";
+    ShellBashism = "shell-bashism", Warn, "The rules use bash, and name `sh`.";
+    InstallPipesDownload = "install-pipes-download", Warn, "A step on the host runs what it downloads, as root.";
+    UninstallRemovesPackaged = "uninstall-removes-packaged", Warn, "`uninstall` removes files that dpkg owns.";
+    // The rest of the source.
+    SetupYamlLoad = "setup-yaml-load", Warn, "`yaml.load` without a loader fails with PyYAML 6.";
+    SetupShipsTests = "setup-ships-tests", Warn, "A folder such as `tests` would become a Python package of the whole host.";
+    SubmoduleEmpty = "submodule-empty", Warn, "A declared submodule is not in the source.";
+    SourceNameNotUtf8 = "source-name-not-utf8", Warn, "A file's name is not UTF-8.";
+    // The old layout.
+    LegacyNamespaceMissing = "legacy-namespace-missing", Refuse, "A plugin in the old layout has no namespace, and none was given.";
+    LegacyMakefileMissing = "legacy-makefile-missing", Refuse, "There is a `package.yml` but no `Makefile`.";
+    LegacyTargetMissing = "legacy-target-missing", Refuse, "The `Makefile` has no target `install` or `uninstall`.";
+    LegacyMakefileSpaces = "legacy-makefile-spaces", Refuse, "The `Makefile` has spaces where make wants a tab.";
 }
 
 /// The place of a finding.
@@ -77,7 +116,10 @@ pub(super) struct Place<'a> {
     pub(super) line: Option<u64>,
 }
 
-/// Collects findings in the order in which they are made.
+/// Findings of one check; a hostile source could make as many as it has lines.
+const FINDINGS: usize = 10;
+
+/// Collects findings in the order in which they are made: at most ten of a check, and at most one of a check in a line.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     findings: Vec<Finding>,
@@ -86,6 +128,18 @@ pub(super) struct Report {
 impl Report {
     /// Adds a finding about `place`. Both texts are made printable, whatever a stranger's words in them hold.
     pub(super) fn add(&mut self, check: Check, place: Place<'_>, message: &str, fix: &str) {
+        let same = self
+            .findings
+            .iter()
+            .filter(|finding| finding.code == check.code());
+        let is_known = |finding: &&Finding| finding.line.is_some() && finding.line == place.line;
+        if same.clone().count() >= FINDINGS
+            || same
+                .clone()
+                .any(|finding| is_known(&finding) && check.severity() == Severity::Warn)
+        {
+            return;
+        }
         self.findings.push(Finding {
             code: check.code().to_owned(),
             severity: check.severity(),

@@ -7,10 +7,14 @@
 
 mod check;
 mod checks;
+mod legacy;
+mod lints;
 mod manifest;
 mod relation;
 mod reserved;
+mod rules;
 mod scalar;
+mod script;
 mod tree;
 mod wazo_version;
 mod yaml;
@@ -21,3 +25,6 @@ pub use manifest::Manifest;
 pub use relation::{Dependency, InvalidRelation, Operator, Relation};
 pub use tree::{EntryKind, Tree, TreeEntry, TreeError, TreeLimits};
 pub use wazo_version::WazoVersion;
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ const ROOT_TEXTS: &[&str] = &[
     "GNUmakefile",
     "setup.py",
     "setup.cfg",
+    "pyproject.toml",
     ".gitmodules",
 ];
 

@@ -1,12 +1,29 @@
 //! The second reading: serde_yaml must see the same document as the farm.
 
 use super::{Entry, Node, Value};
+use crate::plugin::checks::{Check, Place, Report};
 use crate::plugin::scalar;
 
-/// Whether serde_yaml sees the same document.
-pub(super) fn serde_agrees(text: &str, node: &Node) -> bool {
-    serde_yaml::from_str::<serde_yaml::Value>(text).is_ok_and(|value| is_same(node, &value))
+/// Reads `text` again, and tells `report` if that gives another document than `node`.
+pub(super) fn check(file: &str, text: &str, node: &Node, report: &mut Report) {
+    match serde_yaml::from_str::<serde_yaml::Value>(text) {
+        Ok(value) if is_same(node, &value) => {}
+        Ok(_) => {
+            let message = "two YAML readers understand the manifest differently, so a host might read other values";
+            let place = Place { file, line: None };
+            report.add(Check::ManifestAmbiguous, place, message, FIX);
+        }
+        Err(error) => {
+            let line = error
+                .location()
+                .and_then(|place| u64::try_from(place.line()).ok());
+            let message = format!("hosts cannot read the manifest: {error}");
+            report.add(Check::ManifestSyntax, Place { file, line }, &message, FIX);
+        }
+    }
 }
+
+const FIX: &str = "Write it more plainly: one `key: value` a line, texts in quotes, no tabs.";
 
 fn is_same(node: &Node, other: &serde_yaml::Value) -> bool {
     use serde_yaml::Value as Yaml;

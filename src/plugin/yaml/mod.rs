@@ -5,7 +5,6 @@
 //! from the one that hosts use, must see the same document: no value can mean one thing here and another there.
 
 use super::checks::{Check, Place, Report};
-use agreement::serde_agrees;
 use reader::Reader;
 
 mod agreement;
@@ -65,12 +64,8 @@ pub(super) fn read(file: &str, bytes: &[u8], report: &mut Report) -> Option<Vec<
             return None;
         }
     };
-    let clean = reader.is_clean();
-    if clean && !serde_agrees(&text, &node) {
-        let fix = "Write it more plainly: one `key: value` a line, texts in quotes.";
-        let place = Place { file, line: None };
-        let message = "two YAML readers understand the manifest differently, so a host might read other values";
-        report.add(Check::ManifestAmbiguous, place, message, fix);
+    if reader.is_clean() {
+        agreement::check(file, &text, &node, report);
     }
     match node.value {
         Value::Mapping(entries) => Some(entries),
@@ -117,6 +112,20 @@ fn decode<'b>(file: &str, bytes: &'b [u8], report: &mut Report) -> Option<&'b st
         return None;
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(line) = tab(text) {
+        let place = Place {
+            file,
+            line: Some(line),
+        };
+        let message = "the manifest holds a tab, which hosts refuse";
+        report.add(
+            Check::ManifestSyntax,
+            place,
+            message,
+            "Write spaces instead of the tab.",
+        );
+        return None;
+    }
     let mut line = 1;
     for c in text.chars() {
         if c.is_control() && !matches!(c, '\n' | '\r' | '\t') {
@@ -139,6 +148,15 @@ fn decode<'b>(file: &str, bytes: &'b [u8], report: &mut Report) -> Option<&'b st
         line += u64::from(c == '\n');
     }
     Some(text)
+}
+
+/// The first line with a tab outside a comment of its own. PyYAML takes no tab where libyaml takes one.
+fn tab(text: &str) -> Option<u64> {
+    let is_comment = |line: &str| line.trim_start().starts_with('#');
+    let line = (1..)
+        .zip(text.lines())
+        .find(|(_, line)| line.contains('\t') && !is_comment(line));
+    line.map(|(number, _)| number)
 }
 
 #[cfg(test)]
@@ -214,6 +232,9 @@ mod tests {
             ("# only a comment\n", "manifest-syntax:1"),
             ("- a\n", "manifest-syntax:1"),
             ("just words\n", "manifest-syntax:1"),
+            ("a: b\nc: \td\n", "manifest-syntax:2"),
+            (": a\n", "manifest-syntax:1"),
+            ("a: b\u{2028} c\n", "manifest-ambiguous:-"),
             ("a: b\u{7}\n", "manifest-not-text:1"),
             ("a: 1\nb: \u{1b}[31m\n", "manifest-not-text:2"),
         ] {
