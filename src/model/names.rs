@@ -132,6 +132,12 @@ impl FarmName {
     pub fn keyring_package(&self) -> String {
         format!("plugfarm-{self}-keyring")
     }
+
+    /// The `Origin` and `Label` of the farm's Release files. Hosts pin by it, and apt refuses a repository that changes it.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("plugfarm-{self}")
+    }
 }
 
 /// One apt suite: a target in a channel. `stable` has the target's own name, others append theirs: `bookworm-testing`.

@@ -93,6 +93,23 @@ impl Timestamp {
             .to_string()
     }
 
+    /// Reads what [`Timestamp::release_date`] writes, and no other form.
+    pub fn from_release_date(text: &str) -> Result<Self, InvalidValue> {
+        const RULE: &str = "it must have the form `Sat, 31 Jan 2026 12:00:00 UTC`";
+        let invalid = || InvalidValue::new("Release date", text, RULE);
+        let civil = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S UTC", text)
+            .map_err(|_| invalid())?;
+        let zoned = civil
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .map_err(|_| invalid())?;
+        let time = Self::from_seconds(zoned.timestamp().as_second());
+        if time.release_date() == text {
+            Ok(time)
+        } else {
+            Err(invalid())
+        }
+    }
+
     /// The form of Debian changelogs (Debian Policy 4.4): `Sat, 31 Jan 2026 12:00:00 +0000`.
     #[must_use]
     pub fn changelog_date(self) -> String {
@@ -173,6 +190,22 @@ mod tests {
         assert_eq!(time.rfc3339(), "2026-01-31T12:00:00Z");
         assert_eq!(time.release_date(), "Sat, 31 Jan 2026 12:00:00 UTC");
         assert_eq!(time.changelog_date(), "Sat, 31 Jan 2026 12:00:00 +0000");
+    }
+
+    #[test]
+    fn a_release_date_is_read_in_its_one_form() {
+        let time = Timestamp::from_seconds(1_769_860_800);
+        assert_eq!(Timestamp::from_release_date(&time.release_date()), Ok(time));
+        for bad in [
+            "",
+            "2026-01-31T12:00:00Z",
+            "Sat, 31 Jan 2026 12:00:00 +0000",
+            "Sun, 31 Jan 2026 12:00:00 UTC",
+            "Sat, 31 Jan 2026 12:00:00 UTC ",
+            "Sat, 31 Jan 1926 12:00:00 UTC",
+        ] {
+            assert!(Timestamp::from_release_date(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]
