@@ -6,4 +6,5 @@ pub mod config;
 pub mod evidence;
 pub mod model;
 pub mod plugin;
+pub mod sign;
 pub mod telemetry;

@@ -9,3 +9,4 @@
 mod architecture;
 mod evidence_independent;
 mod facts;
+mod sign_keys;

@@ -1,0 +1,23 @@
+//! The farm's keys and its signer: makes the keys on first use, signs Release files and statements, verifies what it signed.
+//!
+//! This is the only place that can name a secret key, and the only user of sequoia. Two keys live here: the *archive key*
+//! (OpenPGP), by which apt trusts the repository, and the *statement key* (Ed25519), by which `plugfarm verify` trusts a
+//! build's evidence. The signer reads what it is asked to sign, refuses what is neither a Release file of this farm nor an
+//! in-toto statement, and writes each signature into its journal before it hands it out.
+//!
+//! What must not live here: what a Release file says, what a statement says, where anything is published.
+
+mod archive_key;
+mod error;
+mod folder;
+mod journal;
+mod keys;
+mod release_check;
+mod statement_check;
+mod statement_key;
+mod verify;
+
+pub use error::KeyError;
+pub use journal::{JournalEntry, JournalKind};
+pub use keys::{Clock, Keys, PublicKeys};
+pub use verify::{VerifyError, verify_detached, verify_in_release};

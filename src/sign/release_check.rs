@@ -1,0 +1,159 @@
+//! Reads a Release file again before it is signed: only the Release of this farm, in the form that every apt reads.
+
+use std::collections::BTreeMap;
+
+use crate::model::{FarmName, Sha256, Timestamp};
+
+/// The most bytes that a Release file may have.
+const MAX_RELEASE: usize = 1 << 20;
+
+/// What the signer needs to know of a Release file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CheckedRelease {
+    /// The suite.
+    pub(super) suite: String,
+    /// The date, which is also the signature's.
+    pub(super) date: Timestamp,
+}
+
+/// Checks `release`; fails with the reason, as a sentence without a final stop.
+pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, String> {
+    if release.len() > MAX_RELEASE {
+        return Err(format!("a Release has at most {MAX_RELEASE} bytes"));
+    }
+    let text = std::str::from_utf8(release).map_err(|_| "the Release is not UTF-8".to_owned())?;
+    let fields = fields(text)?;
+    let field = |name: &str| {
+        let value = fields.get(name).and_then(|lines| lines.first());
+        value
+            .copied()
+            .filter(|value| !value.is_empty())
+            .ok_or(format!("the Release has no `{name}`"))
+    };
+    if field("Origin")? != farm.origin() {
+        return Err(format!(
+            "the Release is of `{}`, and this key signs for `{}` only",
+            field("Origin")?,
+            farm.origin()
+        ));
+    }
+    field("Codename")?;
+    let date = Timestamp::from_release_date(field("Date")?).map_err(|error| error.to_string())?;
+    if let Ok(until) = field("Valid-Until") {
+        let until = Timestamp::from_release_date(until).map_err(|error| error.to_string())?;
+        if until <= date {
+            return Err("the Release is valid until a time before its date".to_owned());
+        }
+    }
+    check_digests(fields.get("SHA256").ok_or("the Release has no `SHA256`")?)?;
+    Ok(CheckedRelease {
+        suite: field("Suite")?.to_owned(),
+        date,
+    })
+}
+
+/// The fields: the value on the field's own line first, then its continuation lines.
+fn fields(text: &str) -> Result<BTreeMap<&str, Vec<&str>>, String> {
+    let body = text
+        .strip_suffix('\n')
+        .ok_or("the Release does not end with a line feed")?;
+    let mut fields: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut current = None;
+    for line in body.split('\n') {
+        // Clear-signing drops trailing blanks, so that InRelease and Release would differ.
+        if line.is_empty() || line.ends_with(char::is_whitespace) || line.contains(char::is_control)
+        {
+            return Err(format!(
+                "the Release has the line `{}`",
+                line.escape_debug()
+            ));
+        }
+        if let Some(continuation) = line.strip_prefix(' ') {
+            let name = current.ok_or("the Release starts with a continuation line")?;
+            fields.entry(name).or_default().push(continuation);
+            continue;
+        }
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| format!("the Release has the line `{}`", line.escape_debug()))?;
+        let value = value.trim_start_matches(' ');
+        if fields.insert(name, vec![value]).is_some() {
+            return Err(format!("the Release has `{}` twice", name.escape_debug()));
+        }
+        current = Some(name);
+    }
+    Ok(fields)
+}
+
+fn check_digests(lines: &[&str]) -> Result<(), String> {
+    let mut paths = std::collections::BTreeSet::new();
+    for line in lines.iter().skip(1) {
+        let mut words = line.split_ascii_whitespace();
+        let digest = words.next().and_then(|word| word.parse::<Sha256>().ok());
+        let size = words.next().and_then(|word| word.parse::<u64>().ok());
+        let path = words.next();
+        let (Some(_), Some(_), Some(path), None) = (digest, size, path, words.next()) else {
+            return Err(format!(
+                "the Release has the SHA256 line `{}`",
+                line.escape_debug()
+            ));
+        };
+        if !paths.insert(path) {
+            return Err(format!("the Release lists `{}` twice", path.escape_debug()));
+        }
+    }
+    if paths.iter().any(|path| path.ends_with("/Packages")) {
+        Ok(())
+    } else {
+        Err("the Release lists no `Packages`, so that apt would find nothing".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+Origin: plugfarm-acme
+Label: plugfarm-acme
+Suite: bookworm
+Codename: bookworm
+Date: Sat, 31 Jan 2026 12:00:00 UTC
+SHA256:
+ ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad 3 main/binary-amd64/Packages
+";
+
+    fn said(release: &str) -> String {
+        check(release.as_bytes(), &FarmName::new("acme").unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn a_release_of_the_farm_passes() {
+        let checked = check(GOOD.as_bytes(), &FarmName::new("acme").unwrap()).unwrap();
+        assert_eq!(checked.suite, "bookworm");
+        assert_eq!(checked.date.seconds(), 1_769_860_800);
+    }
+
+    #[test]
+    fn what_is_no_release_of_the_farm_is_refused() {
+        let without = |start: &str| {
+            let kept = GOOD.lines().filter(|line| !line.starts_with(start));
+            kept.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        insta::assert_snapshot!(said(&GOOD.replace("n: plugfarm-acme", "n: debian")), @"the Release is of `debian`, and this key signs for `plugfarm-acme` only");
+        insta::assert_snapshot!(said(&without("Suite")), @"the Release has no `Suite`");
+        insta::assert_snapshot!(said(&without("Codename")), @"the Release has no `Codename`");
+        insta::assert_snapshot!(said(&without("Date")), @"the Release has no `Date`");
+        insta::assert_snapshot!(said(&without("SHA256")), @"the Release has no `SHA256`");
+        insta::assert_snapshot!(said(&without(" ")), @"the Release lists no `Packages`, so that apt would find nothing");
+        insta::assert_snapshot!(said(&GOOD.replace("12:00:00 UTC", "noon")), @"`Sat, 31 Jan 2026 noon` is not a valid Release date: it must have the form `Sat, 31 Jan 2026 12:00:00 UTC`");
+        insta::assert_snapshot!(said(&GOOD.replace("Label:", "Label: \nX:")), @"the Release has the line `Label: `");
+        insta::assert_snapshot!(said(&GOOD.replace("Label:", "Suite: trixie\nX:")), @"the Release has `Suite` twice");
+        insta::assert_snapshot!(said(&GOOD.replace("Label:", "Valid-Until: Sat, 31 Jan 2026 11:00:00 UTC\nX:")), @"the Release is valid until a time before its date");
+        insta::assert_snapshot!(said(&GOOD.replace("Label:", "\nX:")), @"the Release has the line ``");
+        insta::assert_snapshot!(said(&GOOD.replace(" 3 main", " main")), @"the Release has the SHA256 line `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad main/binary-amd64/Packages`");
+        insta::assert_snapshot!(said(GOOD.trim_end()), @"the Release does not end with a line feed");
+        insta::assert_snapshot!(said(&GOOD.replace('\n', "\r\n")), @r"the Release has the line `Origin: plugfarm-acme\r`");
+        insta::assert_snapshot!(said(&format!("{GOOD}X: {}\n", "x".repeat(MAX_RELEASE))), @"a Release has at most 1048576 bytes");
+    }
+}

@@ -1,0 +1,101 @@
+//! Reads a statement again before it is signed: an in-toto Statement v1, about something, and nothing else.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use crate::model::Sha256;
+
+/// The most bytes that a statement may have.
+const MAX_STATEMENT: usize = 4 << 20;
+
+/// The only payload type that is signed (DSSE, in-toto).
+const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// The only statement type that is signed.
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+
+#[derive(Deserialize)]
+struct Statement {
+    #[serde(rename = "_type")]
+    kind: String,
+    subject: Vec<Subject>,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+    predicate: BTreeMap<String, serde_json::Value>,
+    /// Whatever else there is. Also keeps serde from taking an array for the object.
+    #[serde(flatten)]
+    _rest: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    digest: BTreeMap<String, String>,
+    #[serde(flatten)]
+    _rest: BTreeMap<String, serde_json::Value>,
+}
+
+/// Checks a payload; gives the digests of the statement's subjects, or fails with the reason.
+pub(super) fn check(payload_type: &str, payload: &[u8]) -> Result<Vec<Sha256>, String> {
+    if payload_type != PAYLOAD_TYPE {
+        return Err(format!(
+            "it signs `{PAYLOAD_TYPE}` only, not `{}`",
+            payload_type.escape_debug()
+        ));
+    }
+    if payload.len() > MAX_STATEMENT {
+        return Err(format!("a statement has at most {MAX_STATEMENT} bytes"));
+    }
+    let statement: Statement = serde_json::from_slice(payload)
+        .map_err(|error| format!("the payload is no in-toto statement: {error}"))?;
+    if statement.kind != STATEMENT_TYPE {
+        return Err(format!("the statement is not of `{STATEMENT_TYPE}`"));
+    }
+    if statement.predicate_type.is_empty() || statement.predicate.is_empty() {
+        return Err("the statement has no predicate".to_owned());
+    }
+    if statement.subject.is_empty() {
+        return Err("the statement is about nothing: it has no subject".to_owned());
+    }
+    statement.subject.iter().map(digest).collect()
+}
+
+fn digest(subject: &Subject) -> Result<Sha256, String> {
+    let digest = subject.digest.get("sha256");
+    digest
+        .and_then(|digest| digest.parse().ok())
+        .ok_or_else(|| "a subject of the statement has no SHA-256 digest".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"_type":"https://in-toto.io/Statement/v1",
+        "subject":[{"name":"a.deb","digest":{"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],
+        "predicateType":"https://slsa.dev/provenance/v1","predicate":{"buildDefinition":{}}}"#;
+
+    fn said(payload: &str) -> String {
+        check(PAYLOAD_TYPE, payload.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_statement_passes_with_its_subjects() {
+        let digests = check(PAYLOAD_TYPE, GOOD.as_bytes()).unwrap();
+        assert_eq!(digests, vec![Sha256::of(b"abc")]);
+    }
+
+    #[test]
+    fn what_is_no_statement_is_refused() {
+        insta::assert_snapshot!(check("text/plain", GOOD.as_bytes()).unwrap_err(), @"it signs `application/vnd.in-toto+json` only, not `text/plain`");
+        insta::assert_snapshot!(said("Origin: plugfarm-acme\n"), @"the payload is no in-toto statement: expected value at line 1 column 1");
+        insta::assert_snapshot!(said("[]"), @"the payload is no in-toto statement: invalid type: sequence, expected struct Statement at line 1 column 0");
+        insta::assert_snapshot!(said(&GOOD.replace("[{", "[[\"a\",{").replace("}}]", "}}]]")), @"the payload is no in-toto statement: invalid type: sequence, expected struct Subject at line 2 column 19");
+        insta::assert_snapshot!(said(&GOOD.replace("Statement/v1", "Statement/v0.1")), @"the statement is not of `https://in-toto.io/Statement/v1`");
+        insta::assert_snapshot!(said(&GOOD.replace("sha256", "sha1")), @"a subject of the statement has no SHA-256 digest");
+        insta::assert_snapshot!(said(&GOOD.replace("ba78", "BA78")), @"a subject of the statement has no SHA-256 digest");
+        insta::assert_snapshot!(said(&GOOD.replace("\"buildDefinition\":{}", "")), @"the statement has no predicate");
+        insta::assert_snapshot!(said(&GOOD.replace("\"predicateType\"", "\"subject\":[],\"predicateType\"")), @"the payload is no in-toto statement: duplicate field `subject` at line 3 column 17");
+        insta::assert_snapshot!(said(&"[".repeat(100_000)), @"the payload is no in-toto statement: invalid type: sequence, expected struct Statement at line 1 column 0");
+        insta::assert_snapshot!(said(&" ".repeat(MAX_STATEMENT + 1)), @"a statement has at most 4194304 bytes");
+    }
+}
