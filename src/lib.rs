@@ -3,6 +3,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod config;
+pub mod deb;
 pub mod evidence;
 pub mod model;
 pub mod plugin;

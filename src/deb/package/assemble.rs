@@ -1,0 +1,256 @@
+//! Writes a .deb: `debian-binary`, `control.tar`, `data.tar`, each a stream, all sorted, owned by root, of one time.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use super::ar::{HEADER, MAGIC, header};
+use super::compression::{Compression, Encoder};
+use super::documents::changelog;
+use super::{PackageSpec, content_digest};
+use crate::deb::control::ControlError;
+use crate::deb::payload::{Entry, Payload, PayloadError};
+use crate::deb::spool::Spool;
+use crate::deb::tarball::{Attributes, TarWriter, stream_size};
+use crate::model::{Sha256, Sha256Writer};
+
+/// A package that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assembled {
+    /// The digest of the .deb.
+    pub sha256: Sha256,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// What it takes once installed, in KiB (Debian Policy 5.6.20).
+    pub installed_size: u64,
+    /// See [`content_digest`](super::content_digest()).
+    pub content_digest: Sha256,
+}
+
+/// A package that was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// A field that no control paragraph may have.
+    #[error("the control paragraph of the package cannot be written")]
+    Control {
+        /// Which field, and why.
+        #[from]
+        source: ControlError,
+    },
+    /// The payload holds something at a place that the farm fills.
+    #[error("the farm's own files cannot be added to the package")]
+    Payload {
+        /// Which file, and why.
+        #[from]
+        source: PayloadError,
+    },
+    /// A conffile that is no regular file of the payload.
+    #[error("`{path}` is to be a conffile and is no file of the package")]
+    Conffile {
+        /// The path.
+        path: String,
+    },
+    /// The package or the spool could not be written or read.
+    #[error("the package could not be written")]
+    Io {
+        /// The cause.
+        #[from]
+        source: io::Error,
+    },
+}
+
+/// Writes the package of `spec` and `payload`, whose contents are in `spool`, to `out` from its start.
+///
+/// The farm's own documents (changelog, copyright) are added. Memory does not depend on the payload's bytes; the digest is
+/// taken in a second pass over `out`, since the size of `data.tar` is known only at its end and stands before it.
+///
+/// # Errors
+/// See [`AssembleError`]. `out` holds a part of a package then.
+pub fn assemble<S, O>(
+    spec: &PackageSpec,
+    mut payload: Payload,
+    spool: &mut Spool<S>,
+    compression: Compression,
+    out: &mut O,
+) -> Result<Assembled, AssembleError>
+where
+    S: Read + Write + Seek,
+    O: Read + Write + Seek,
+{
+    let content_digest = content_digest(spec, &payload)?;
+    add_documents(spec, &mut payload, spool)?;
+    let installed_size = installed_size(&payload);
+    let control = control_tar(spec, &payload, installed_size)?;
+
+    out.seek(SeekFrom::Start(0))?;
+    out.write_all(MAGIC)?;
+    member(out, "debian-binary", spec, |out| out.write_all(b"2.0\n"))?;
+    let name = |part: &str| format!("{part}.tar.{}", compression.extension());
+    member(out, &name("control"), spec, |out| {
+        let mut encoder = compression.encoder(out, control.len() as u64)?;
+        encoder.write_all(&control)?;
+        encoder.finish().map(drop)
+    })?;
+    member(out, &name("data"), spec, |out| {
+        let size = stream_size(data_entries(&payload));
+        let encoder = compression.encoder(out, size)?;
+        data_tar(spec, &payload, spool, encoder)
+    })?;
+    let (sha256, size) = digest(out)?;
+    Ok(Assembled {
+        sha256,
+        size,
+        installed_size,
+        content_digest,
+    })
+}
+
+fn add_documents<S: Read + Write + Seek>(
+    spec: &PackageSpec,
+    payload: &mut Payload,
+    spool: &mut Spool<S>,
+) -> Result<(), AssembleError> {
+    let folder = format!("usr/share/doc/{}", spec.package);
+    let (name, bytes) = changelog(spec)?;
+    payload.insert_file(&format!("{folder}/{name}"), 0o644, &bytes, spool)?;
+    let copyright = spec.copyright.as_bytes();
+    payload.insert_file(&format!("{folder}/copyright"), 0o644, copyright, spool)?;
+    Ok(())
+}
+
+/// As dpkg-gencontrol counts: files in whole KiB, one for everything else.
+fn installed_size(payload: &Payload) -> u64 {
+    let sizes = payload.entries().values().map(|entry| match entry {
+        Entry::File(file) => file.content.size.div_ceil(1024),
+        _ => 1,
+    });
+    sizes.sum()
+}
+
+/// One member of the archive, whose size is filled in after it was written.
+fn member<O: Write + Seek>(
+    out: &mut O,
+    name: &str,
+    spec: &PackageSpec,
+    write: impl FnOnce(&mut O) -> io::Result<()>,
+) -> io::Result<()> {
+    let start = out.stream_position()?;
+    out.write_all(header(name, spec.time, 0).as_bytes())?;
+    write(out)?;
+    let end = out.stream_position()?;
+    let size = end - start - HEADER;
+    if size % 2 == 1 {
+        out.write_all(b"\n")?;
+    }
+    let next = out.stream_position()?;
+    out.seek(SeekFrom::Start(start))?;
+    out.write_all(header(name, spec.time, size).as_bytes())?;
+    out.seek(SeekFrom::Start(next)).map(drop)
+}
+
+/// The uncompressed `control.tar`: a few files, and two lists of the payload's paths.
+fn control_tar(
+    spec: &PackageSpec,
+    payload: &Payload,
+    installed_size: u64,
+) -> Result<Vec<u8>, AssembleError> {
+    let control = spec
+        .control(Some((&spec.version, installed_size)))?
+        .to_string();
+    let mut files = vec![("control", 0o644, control)];
+    for path in &spec.conffiles {
+        let known = path.strip_prefix('/').and_then(|path| payload.file(path));
+        known.ok_or_else(|| AssembleError::Conffile { path: path.clone() })?;
+    }
+    if !spec.conffiles.is_empty() {
+        files.push(("conffiles", 0o644, spec.conffiles.join("\n") + "\n"));
+    }
+    files.push(("md5sums", 0o644, md5sums(spec, payload)));
+    files.extend(
+        spec.scripts
+            .iter()
+            .map(|(name, text)| (name, 0o755, text.to_owned())),
+    );
+    files.sort_unstable();
+
+    let mut tar = TarWriter::new(Vec::new(), spec.time);
+    tar.entry("", Attributes::Directory { mode: 0o755 }, &mut io::empty())?;
+    for (name, mode, text) in &files {
+        let size = text.len() as u64;
+        tar.entry(
+            name,
+            Attributes::File { mode: *mode, size },
+            &mut text.as_bytes(),
+        )?;
+    }
+    Ok(tar.finish()?)
+}
+
+/// The sums of all files but the conffiles, which dpkg keeps itself (deb-md5sums(5)).
+fn md5sums(spec: &PackageSpec, payload: &Payload) -> String {
+    let conffiles: std::collections::BTreeSet<&str> = spec
+        .conffiles
+        .iter()
+        .filter_map(|path| path.strip_prefix('/'))
+        .collect();
+    let files = payload
+        .files()
+        .filter(|(path, _)| !conffiles.contains(path));
+    files
+        .map(|(path, file)| format!("{}  {path}\n", file.content.md5))
+        .collect()
+}
+
+/// The entries of `data.tar` in the order of dpkg-deb: sorted, and links last, so that none comes before its target.
+fn data_entries(payload: &Payload) -> impl Iterator<Item = (&str, Attributes<'_>)> {
+    let attributes = |entry| match entry {
+        &Entry::Directory { mode } => Attributes::Directory { mode },
+        Entry::File(file) => Attributes::File {
+            mode: file.mode,
+            size: file.content.size,
+        },
+        Entry::Symlink { target } => Attributes::Symlink { target },
+    };
+    let is_link = |entry: &Entry| matches!(entry, Entry::Symlink { .. });
+    let root = ("", Attributes::Directory { mode: 0o755 });
+    let plain = payload
+        .entries()
+        .iter()
+        .filter(move |(_, entry)| !is_link(entry));
+    let links = payload
+        .entries()
+        .iter()
+        .filter(move |(_, entry)| is_link(entry));
+    let rest = plain
+        .chain(links)
+        .map(move |(path, entry)| (path.as_str(), attributes(entry)));
+    std::iter::once(root).chain(rest)
+}
+
+fn data_tar<S, W>(
+    spec: &PackageSpec,
+    payload: &Payload,
+    spool: &mut Spool<S>,
+    encoder: Encoder<'_, W>,
+) -> io::Result<()>
+where
+    S: Read + Write + Seek,
+    W: Write,
+{
+    let mut tar = TarWriter::new(encoder, spec.time);
+    for (path, attributes) in data_entries(payload) {
+        match payload.file(path) {
+            Some(file) => tar.entry(path, attributes, &mut spool.open(&file.content)?)?,
+            None => tar.entry(path, attributes, &mut io::empty())?,
+        }
+    }
+    tar.finish()?.finish().map(drop)
+}
+
+fn digest<O: Read + Seek>(out: &mut O) -> io::Result<(Sha256, u64)> {
+    let end = out.stream_position()?;
+    out.seek(SeekFrom::Start(0))?;
+    let mut writer = Sha256Writer::new(io::sink());
+    let mut buffered = io::BufReader::with_capacity(256 << 10, out.by_ref().take(end));
+    io::copy(&mut buffered, &mut writer)?;
+    let (_, sha256, size) = writer.finish();
+    Ok((sha256, size))
+}
