@@ -6,6 +6,7 @@
 //! [`control`] is the paragraph format that all of them share.
 
 pub mod control;
+pub mod inspect;
 pub mod package;
 pub mod payload;
 pub mod read;
