@@ -9,4 +9,5 @@
 mod architecture;
 mod evidence_independent;
 mod facts;
+mod plugin_format;
 mod sign_keys;

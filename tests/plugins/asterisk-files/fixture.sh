@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "VERBOSE fixture 1"

@@ -1,0 +1,3 @@
+"""Run by wazo-provd."""
+
+VERSION = '1.0'

@@ -1,0 +1,1 @@
+line = {{ sip_line }}

@@ -1,0 +1,3 @@
+"""Importable after installation."""
+
+ANSWER = 42
