@@ -119,7 +119,8 @@ pub(super) struct Place<'a> {
 /// Findings of one check; a hostile source could make as many as it has lines.
 const FINDINGS: usize = 10;
 
-/// Collects findings in the order in which they are made: at most ten of a check, and at most one of a check in a line.
+/// Collects findings in the order in which they are made: at most ten of a
+/// check, and one warning of a check about a line.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     findings: Vec<Finding>,
@@ -128,16 +129,17 @@ pub(super) struct Report {
 impl Report {
     /// Adds a finding about `place`. Both texts are made printable, whatever a stranger's words in them hold.
     pub(super) fn add(&mut self, check: Check, place: Place<'_>, message: &str, fix: &str) {
-        let same = self
+        let file = Some(printable(place.file, 300));
+        let mut same = self
             .findings
             .iter()
             .filter(|finding| finding.code == check.code());
-        let is_known = |finding: &&Finding| finding.line.is_some() && finding.line == place.line;
-        if same.clone().count() >= FINDINGS
-            || same
+        let is_repeated = place.line.is_some()
+            && check.severity() == Severity::Warn
+            && same
                 .clone()
-                .any(|finding| is_known(&finding) && check.severity() == Severity::Warn)
-        {
+                .any(|finding| finding.line == place.line && finding.file == file);
+        if is_repeated || same.nth(FINDINGS - 1).is_some() {
             return;
         }
         self.findings.push(Finding {
@@ -145,7 +147,7 @@ impl Report {
             severity: check.severity(),
             message: printable(message, 600),
             fix: printable(fix, 600),
-            file: Some(printable(place.file, 300)),
+            file,
             line: place.line,
         });
     }

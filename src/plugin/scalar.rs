@@ -41,6 +41,11 @@ fn yaml11(text: &str) -> Reading {
         return Reading::Legacy;
     }
     let digits = unsigned(text);
+    if let Some(hexadecimal) = digits.strip_prefix("0x") {
+        // With a sign or an underscore; YAML 1.2 shares the rest.
+        let valid = is_underscored(hexadecimal, |c| c.is_ascii_hexdigit());
+        return integer_or_text(hexadecimal, 16, valid);
+    }
     if let Some(binary) = digits.strip_prefix("0b") {
         return integer_or_text(
             binary,
@@ -57,7 +62,8 @@ fn yaml11(text: &str) -> Reading {
         let leading_zero = digits.len() > 1 && digits.starts_with('0');
         return integer_or_text(digits, 10, !leading_zero);
     }
-    if is_float11(digits) {
+    let is_signed_fraction = digits.len() < text.len() && digits.starts_with('.');
+    if is_float11(digits) && !is_signed_fraction {
         Reading::Float
     } else {
         Reading::Text
@@ -91,7 +97,10 @@ fn shared(text: &str) -> Option<Reading> {
     if is_cased(text, "true") || is_cased(text, "false") {
         return Some(Reading::Boolean);
     }
-    if is_cased(unsigned(text), ".inf") || matches!(text, ".nan" | ".NaN" | ".NAN") {
+    let is_infinite = unsigned(text)
+        .strip_prefix('.')
+        .is_some_and(|word| is_cased(word, "inf"));
+    if is_infinite || matches!(text, ".nan" | ".NaN" | ".NAN") {
         return Some(Reading::Float);
     }
     let hexadecimal = text.strip_prefix("0x").filter(|rest| !rest.is_empty())?;
@@ -173,7 +182,9 @@ fn is_sexagesimal(text: &str) -> bool {
         _ => false,
     };
     let (seconds, fraction) = last.split_once('.').unwrap_or((last, ""));
-    starts_with_digit(first)
+    let is_fractional = seconds.len() < last.len();
+    (is_fractional || !first.starts_with('0'))
+        && starts_with_digit(first)
         && is_underscored(first, |c| c.is_ascii_digit())
         && middle.iter().all(|part| is_sixty(part))
         && is_sixty(seconds)
@@ -226,6 +237,10 @@ mod tests {
             "<<",
             "-010",
             "00",
+            "-0x1",
+            "0x1_f",
+            "+.5",
+            "0:1.5",
         ] {
             assert!(is_ambiguous(text), "{text}");
         }
@@ -262,6 +277,10 @@ mod tests {
             "0b",
             "-",
             "1:60",
+            "0:1",
+            "+.Inf",
+            "0:1",
+            "+.Inf",
             "🎉",
             "e",
             "1e",

@@ -121,7 +121,7 @@ fn manifest_samples() -> Vec<Sample> {
         (Check::ManifestTooLarge, manifest(&"x".repeat(70_000))),
         (Check::ManifestNotText, manifest("author: a\u{7}")),
         (Check::ManifestSyntax, manifest("author: [")),
-        (Check::ManifestAmbiguous, manifest("author: a\u{2028} b")),
+        (Check::ManifestAmbiguous, manifest("tags: [?a]")),
         (Check::ManifestAnchor, manifest("author: &a b")),
         (Check::ManifestDuplicateKey, manifest("name: other")),
         (Check::ManifestMergeKey, manifest("<<: {a: b}")),
@@ -438,4 +438,28 @@ fn a_hostile_source_cannot_flood_the_findings() {
     );
     let checked = check_files(&[("wazo/rules", 0o755, &rules)]);
     assert_eq!(checked.findings.len(), 10);
+}
+
+#[test]
+fn a_hostile_script_cannot_cost_much() {
+    let branch = |line: &str| {
+        format!(
+            "#!/bin/sh\ncase $1 in\npackage|uninstall)\n{}\n;;\nesac\n",
+            line.repeat(200_000 / line.len())
+        )
+    };
+    let scripts = [
+        branch("rm /a; "),
+        branch("cp a ${pkgdir}/a; "),
+        branch("tar xf *;\n"),
+        branch("case a in b)\n"),
+        branch("case a in *)\n"),
+        format!("#!/bin/sh\n{}", "a() {\na\n}\n".repeat(20_000)),
+        format!("#!/usr/bin/make -f\n{}", "a: a\n\ta\n".repeat(20_000)),
+        format!("#!/bin/sh\n{}", "\"'$(`".repeat(40_000)),
+    ];
+    for script in scripts {
+        let checked = check_files(&[("wazo/rules", 0o755, &script)]);
+        assert!(checked.findings.len() < 100);
+    }
 }

@@ -58,8 +58,7 @@ fn submodules(tree: &Tree, report: &mut Report) {
         else {
             continue;
         };
-        let below = format!("{path}/");
-        if !tree.iter().any(|(entry, _)| entry.starts_with(&below)) {
+        if !tree.has_entries_below(path) {
             let place = Place {
                 file: FILE,
                 line: Some(number),

@@ -38,9 +38,10 @@ pub(super) fn building(rules: &Rules, targets: &[Target], report: &mut Report) {
             "Move the line to `package`.",
         );
     }
+    let stops_at_failure = rules.stops_at_failure || sets_errexit(&rules.script);
     for line in rules.script.of(Step::Package) {
         reserved_paths(line, report);
-        archives(rules, line, targets, report);
+        archives(line, stops_at_failure, targets, report);
     }
     if rules.language == (Language::Shell { bash: false }) {
         for line in &rules.script.lines {
@@ -122,7 +123,7 @@ fn reserved_paths(line: &Line, report: &mut Report) {
     }
 }
 
-fn archives(rules: &Rules, line: &Line, targets: &[Target], report: &mut Report) {
+fn archives(line: &Line, stops_at_failure: bool, targets: &[Target], report: &mut Report) {
     for command in commands(&line.text)
         .iter()
         .filter(|command| matches!(command.name(), "tar" | "unzip"))
@@ -130,7 +131,7 @@ fn archives(rules: &Rules, line: &Line, targets: &[Target], report: &mut Report)
         let Some(pattern) = command.operands().find(|word| word.contains('*')) else {
             continue;
         };
-        if !(rules.stops_at_failure || line.text.contains("||") || sets_errexit(&rules.script)) {
+        if !(stops_at_failure || line.text.contains("||")) {
             let message = format!(
                 "if no file matches {}, the package goes without its content, and nothing fails",
                 quote(pattern)

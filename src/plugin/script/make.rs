@@ -1,6 +1,6 @@
 //! Follows a makefile's targets (GNU make): those that are named after steps, and what they need first.
 
-use super::{Block, Fate, Line, Script, Step, Steps};
+use super::{Block, Fate, Line, Script, Step, Steps, bounded_lines};
 
 /// Reads `text`.
 pub(super) fn read(text: &str) -> Script {
@@ -9,7 +9,8 @@ pub(super) fn read(text: &str) -> Script {
         ..Script::default()
     };
     let mut block = None;
-    for (number, line) in (1..).zip(text.lines()) {
+    let (lines, is_whole) = bounded_lines(text);
+    for (number, line) in lines {
         if let Some(recipe) = line.strip_prefix('\t') {
             push(&mut script, number, recipe, block);
             continue;
@@ -61,6 +62,7 @@ pub(super) fn read(text: &str) -> Script {
         }
     }
     script.follow_calls();
+    script.default = script.default.filter(|_| is_whole);
     script
 }
 

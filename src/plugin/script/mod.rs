@@ -3,12 +3,19 @@
 //! This is no shell. It follows the shapes that rules have (a `case` on the step, functions, makefile targets) and says
 //! "unclear" about anything else; checks that refuse rely only on what is clear.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 mod make;
 mod shell;
 mod words;
 
 pub(super) use make::misindented_recipe;
 pub(super) use words::{Command, commands};
+
+/// Bytes of a script that are read; real rules have a few hundred. About a longer one nothing is clear.
+const SIZE: usize = 64 << 10;
+/// How far calls are followed from a step.
+const CALL_DEPTH: usize = 10;
 
 /// One step of the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,48 +172,76 @@ impl Script {
         })
     }
 
-    /// Gives the steps of each calling line to the block that it calls, until nothing changes.
+    /// Gives the steps of each calling line to the block that it calls, and on to what that calls.
     fn follow_calls(&mut self) {
-        for _ in 0..=self.blocks.len().min(50) {
-            let before: Vec<_> = self.blocks.iter().map(|block| block.steps).collect();
-            let calls = self.calls();
-            for (name, steps) in calls {
-                for block in self
-                    .blocks
-                    .iter_mut()
-                    .filter(|block| block.names.contains(&name))
+        let calls = self.calls();
+        for _ in 0..CALL_DEPTH {
+            let mut called: BTreeMap<&str, Steps> = BTreeMap::new();
+            for (caller, name) in &calls {
+                let steps = match caller {
+                    Caller::Line(index) => self.lines.get(*index).map(|line| line.steps),
+                    Caller::Block(index) => self.blocks.get(*index).map(|block| block.steps),
+                };
+                let known = called.entry(name).or_default();
+                *known = known.union(steps.unwrap_or_default());
+            }
+            for block in &mut self.blocks {
+                for steps in block
+                    .names
+                    .iter()
+                    .filter_map(|name| called.get(name.as_str()))
                 {
-                    block.steps = block.steps.union(steps);
+                    block.steps = block.steps.union(*steps);
                 }
             }
             for line in &mut self.lines {
-                if let Some(block) = line.block.and_then(|index| self.blocks.get(index)) {
-                    line.steps = line.steps.union(block.steps);
-                }
-            }
-            if self.blocks.iter().map(|block| block.steps).eq(before) {
-                return;
+                let block = line.block.and_then(|index| self.blocks.get(index));
+                line.steps = line
+                    .steps
+                    .union(block.map(|block| block.steps).unwrap_or_default());
             }
         }
     }
 
-    fn calls(&self) -> Vec<(String, Steps)> {
-        let in_lines = self.lines.iter().flat_map(|line| {
-            let names = commands(&line.text)
+    /// Who calls which block, by the block's name.
+    fn calls(&self) -> Vec<(Caller, String)> {
+        let names: BTreeSet<&String> = self.blocks.iter().flat_map(|block| &block.names).collect();
+        let mut calls = Vec::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            let called = commands(&line.text)
                 .into_iter()
                 .filter_map(|command| command.words.into_iter().next());
-            names.map(|name| (name, line.steps))
-        });
-        let of_targets = self
-            .blocks
-            .iter()
-            .flat_map(|block| block.calls.iter().map(|name| (name.clone(), block.steps)));
-        let is_block = |name: &String| self.blocks.iter().any(|block| block.names.contains(name));
-        in_lines
-            .chain(of_targets)
-            .filter(|(name, _)| is_block(name))
-            .collect()
+            calls.extend(called.map(|name| (Caller::Line(index), name)));
+        }
+        for (index, block) in self.blocks.iter().enumerate() {
+            calls.extend(
+                block
+                    .calls
+                    .iter()
+                    .map(|name| (Caller::Block(index), name.clone())),
+            );
+        }
+        calls.retain(|(_, name)| names.contains(name));
+        calls
     }
+}
+
+/// A line, or a makefile target that needs others, by its index.
+enum Caller {
+    Line(usize),
+    Block(usize),
+}
+
+/// The numbered lines of a script, as far as it is read, and whether that is all of it.
+fn bounded_lines(text: &str) -> (Vec<(u64, &str)>, bool) {
+    let mut size = 0;
+    let is_within = |(_, line): &(u64, &str)| {
+        size += line.len();
+        size <= SIZE
+    };
+    let lines: Vec<_> = (1..).zip(text.lines()).take_while(is_within).collect();
+    let is_whole = text.lines().nth(lines.len()).is_none();
+    (lines, is_whole)
 }
 
 /// Whether `word` stands in `text` with no letter, digit, dash or underscore beside it.

@@ -1,41 +1,63 @@
 //! Follows a shell script's `case` branches and functions.
 
-use super::{Block, Fate, Line, Script, Step, Steps, commands, words::Command};
+use std::collections::BTreeSet;
+
+use super::{Block, Fate, Line, Script, Step, Steps, bounded_lines, commands, words::Command};
+
+/// Levels of `case` inside each other.
+const DEPTH: usize = 20;
 
 /// Reads `text`.
 pub(super) fn read(text: &str) -> Script {
     let mut reader = Reader::default();
-    for (number, line) in logical_lines(text) {
+    let (lines, is_whole) = bounded_lines(text);
+    for (number, line) in logical_lines(lines) {
         reader.line(number, &line);
     }
     let mut script = reader.script;
     script.follow_calls();
-    script.default = reader.has_dispatch.then(|| fate(&script));
+    script.default = if is_whole && reader.has_dispatch {
+        fate(&script)
+    } else {
+        None
+    };
     script
 }
 
-/// What the default branch does. A `case` without one passes, as does a branch that only prints.
-fn fate(script: &Script) -> Fate {
+/// What the default branch does. A `case` without one passes, as does a branch that only prints; what a branch does
+/// under a condition is unclear.
+fn fate(script: &Script) -> Option<Fate> {
     let called = script
         .lines
         .iter()
         .filter(|line| line.is_default)
         .flat_map(|line| commands(&line.text));
-    let called: Vec<_> = called.map(|command| command.name().to_owned()).collect();
+    let called: BTreeSet<_> = called.map(|command| command.name().to_owned()).collect();
     let is_called = |block: &Block| block.names.iter().any(|name| called.contains(name));
     let in_called_block = |line: &Line| {
         line.block
             .and_then(|index| script.blocks.get(index))
             .is_some_and(is_called)
     };
-    let mut lines = script
+    let lines: Vec<_> = script
         .lines
         .iter()
-        .filter(|line| line.is_default || in_called_block(line));
-    if lines.any(|line| commands(&line.text).iter().any(fails)) {
-        Fate::Fails
+        .filter(|line| line.is_default || in_called_block(line))
+        .collect();
+    let is_conditional = |line: &&Line| {
+        ["if ", "case ", "while ", "||", "&&"]
+            .iter()
+            .any(|word| line.text.contains(word))
+    };
+    if lines.iter().any(is_conditional) {
+        None
+    } else if lines
+        .iter()
+        .any(|line| commands(&line.text).iter().any(fails))
+    {
+        Some(Fate::Fails)
     } else {
-        Fate::Passes
+        Some(Fate::Passes)
     }
 }
 
@@ -52,11 +74,11 @@ fn fails(command: &Command) -> bool {
 }
 
 /// Lines with their numbers: continued ones joined, here-documents left out.
-fn logical_lines(text: &str) -> Vec<(u64, String)> {
-    let mut lines = Vec::new();
+fn logical_lines(lines: Vec<(u64, &str)>) -> Vec<(u64, String)> {
+    let mut logical = Vec::new();
     let mut joined: Option<(u64, String)> = None;
     let mut here_document: Option<String> = None;
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, line) in lines {
         if let Some(end) = &here_document {
             if line.trim() == end {
                 here_document = None;
@@ -70,10 +92,10 @@ fn logical_lines(text: &str) -> Vec<(u64, String)> {
         }
         let whole = format!("{before}{line}");
         here_document = here_document_end(&whole);
-        lines.push((start, whole));
+        logical.push((start, whole));
     }
-    lines.extend(joined);
-    lines
+    logical.extend(joined);
+    logical
 }
 
 /// The word that ends the here-document which `line` begins, if it does.
@@ -170,7 +192,7 @@ impl Reader {
                     .trim_start_matches([' ', '\t', ';']);
             } else if let Some(after) = self.label(rest) {
                 rest = after.trim_start();
-            } else if let Some(after) = case_start(rest) {
+            } else if let Some(after) = case_start(rest).filter(|_| self.frames.len() < DEPTH) {
                 self.frames.push(Frame::default());
                 rest = after.trim_start();
             } else {
@@ -385,6 +407,10 @@ mod tests {
                 Answer::Unclear,
             ),
             ("exit 0\n", Answer::Unclear),
+            (
+                "case $1 in build) ;; *) [ -f x ] && exit 1 ;; esac\n",
+                Answer::Unclear,
+            ),
         ] {
             assert_eq!(read(text).answers(Step::Postrm), answer, "{text:?}");
         }

@@ -143,6 +143,14 @@ impl Tree {
         self.entries.get(path)
     }
 
+    /// Whether the folder `path` holds anything.
+    #[must_use]
+    pub fn has_entries_below(&self, path: &str) -> bool {
+        let prefix = format!("{path}/");
+        let next = self.entries.range(prefix.clone()..).next();
+        next.is_some_and(|(path, _)| path.starts_with(&prefix))
+    }
+
     /// All entries, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &TreeEntry)> {
         self.entries
