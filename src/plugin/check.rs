@@ -102,7 +102,11 @@ fn examine(tree: &Tree, options: &CheckOptions, report: &mut Report) -> Option<P
         }
         Layout::Legacy => legacy::check(tree, report),
     }
-    lints::source(tree, manifest.as_ref(), report);
+    lints::source(
+        tree,
+        manifest.as_ref().map(|manifest| (file, manifest)),
+        report,
+    );
     manifest.map(|manifest| Plugin { manifest, layout })
 }
 
@@ -156,13 +160,23 @@ fn refuse_absence(tree: &Tree, report: &mut Report) {
             "the plugin is not at the root but in the folder {}",
             quote(folder)
         );
-        let fix = format!("Name the folder: `--subdirectory {folder}`.");
+        let fix = if is_plain(folder) {
+            format!("Name the folder: `--subdirectory {folder}`.")
+        } else {
+            "Name the folder with `--subdirectory`.".to_owned()
+        };
         report.add(Check::ManifestInSubdirectory, place, &message, &fix);
     } else {
         let message = "there is no `wazo/plugin.yml` here, so this is no plugin, or not the branch that holds it";
         let fix = "Name the branch or tag of the plugin with `--ref`, or its folder with `--subdirectory`.";
         report.add(Check::ManifestMissing, place, message, fix);
     }
+}
+
+/// Whether a shell takes the path as it is: what a fix tells people to type must not carry a stranger's commands.
+fn is_plain(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    !path.starts_with('-') && path.chars().all(plain)
 }
 
 /// The first folder below the root that holds a plugin.

@@ -23,12 +23,12 @@ pub(super) fn makefile(file: &str, script: &Script, report: &mut Report) {
     steps::on_host(script, file, report);
 }
 
-/// Warns about everything that is not the rules.
-pub(super) fn source(tree: &Tree, manifest: Option<&Manifest>, report: &mut Report) {
+/// Warns about everything that is not the rules; `manifest` comes with its file's name.
+pub(super) fn source(tree: &Tree, manifest: Option<(&str, &Manifest)>, report: &mut Report) {
     python::setup(tree, report);
     submodules(tree, report);
-    if let Some(manifest) = manifest {
-        build_tools(manifest, report);
+    if let Some((file, manifest)) = manifest {
+        build_tools(file, manifest, report);
     }
     if tree.unreadable() > 0 {
         let place = Place {
@@ -73,7 +73,7 @@ fn submodules(tree: &Tree, report: &mut Report) {
     }
 }
 
-fn build_tools(manifest: &Manifest, report: &mut Report) {
+fn build_tools(file: &str, manifest: &Manifest, report: &mut Report) {
     const TOOLS: &[&str] = &[
         "build-essential",
         "cargo",
@@ -98,12 +98,9 @@ fn build_tools(manifest: &Manifest, report: &mut Report) {
         .into_iter()
         .filter(|name| TOOLS.contains(&name.as_str()));
     for tool in tools.filter(|name| !present.contains(name)) {
-        let place = Place {
-            file: "wazo/plugin.yml",
-            line: None,
-        };
+        let place = Place { file, line: None };
         let message = format!(
-            "{} is installed on hosts and is not there during `build`, as `debian_depends` always worked",
+            "{} is in `debian_depends`, which hosts install, and is not there where the plugin is built",
             quote(&tool)
         );
         let fix =

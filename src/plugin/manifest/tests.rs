@@ -108,10 +108,10 @@ fn a_version_is_the_text_that_was_written() {
 #[test]
 fn what_is_no_debian_version_is_refused_with_a_better_spelling() {
     for (version, better) in [
-        ("v1.0", Some("1.0")),
+        ("v1.0", Some("\"1.0\"")),
         ("1.0_beta", Some("1.0~beta")),
         ("1.0 beta", Some("1.0~beta")),
-        ("wazo-17.09", Some("17.09")),
+        ("wazo-17.09", Some("\"17.09\"")),
         ("\"1.0_1\"", Some("1.0.1")),
         ("true", None),
         ("latest", None),

@@ -15,7 +15,8 @@ pub(super) fn version(fields: &mut Fields<'_, '_>) -> Option<PluginVersion> {
         Ok(version) => Some(version),
         Err(error) => {
             let fix = match better_version(&text.text) {
-                Some(better) => format!("Write `version: {better}`."),
+                Some(better) if scalar::is_text(&better) => format!("Write `version: {better}`."),
+                Some(better) => format!("Write `version: \"{better}\"`."),
                 None => "Write a version such as `version: 1.0.0`.".to_owned(),
             };
             fields.add(

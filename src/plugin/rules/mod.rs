@@ -113,8 +113,12 @@ fn refuse_absence(tree: &Tree, report: &mut Report) {
             "the rules are {}; the name must be `wazo/rules`, without an extension",
             quote(found)
         );
-        let fix = format!("Run `git mv {found} wazo/rules`.");
-        report.add(Check::RulesExtension, place, &message, &fix);
+        report.add(
+            Check::RulesExtension,
+            place,
+            &message,
+            "Rename the file to `wazo/rules`.",
+        );
     } else if let Some(found) = MISPLACED.iter().find(|path| file_named(path)) {
         let place = Place {
             file: found,
@@ -124,8 +128,12 @@ fn refuse_absence(tree: &Tree, report: &mut Report) {
             "the rules are {}, where wazo-plugind does not look",
             quote(found)
         );
-        let fix = format!("Run `git mv {found} wazo/rules`.");
-        report.add(Check::RulesMisplaced, place, &message, &fix);
+        report.add(
+            Check::RulesMisplaced,
+            place,
+            &message,
+            "Move the file to `wazo/rules`.",
+        );
     } else {
         let place = Place {
             file: RULES,
@@ -172,7 +180,11 @@ fn check_interpreter(
                 .iter()
                 .find(|target| !shebang::is_in_builder(path, name, **target));
             if let Some(target) = lacking {
-                let shown = quote(&format!("{path} {name}"));
+                let shown = if path.ends_with(name.as_str()) {
+                    quote(path)
+                } else {
+                    quote(&format!("{path} {name}"))
+                };
                 if has_build_depends {
                     let message =
                         format!("the interpreter {shown} is not part of the builder for {target}");

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+mod lines;
 mod make;
 mod shell;
 mod words;
