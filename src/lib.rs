@@ -7,5 +7,6 @@ pub mod deb;
 pub mod evidence;
 pub mod model;
 pub mod plugin;
+pub mod sandbox;
 pub mod sign;
 pub mod telemetry;

@@ -10,4 +10,8 @@ mod architecture;
 mod evidence_independent;
 mod facts;
 mod plugin_format;
+mod sandbox_images;
+mod sandbox_lab;
+mod sandbox_limits;
+mod sandbox_run;
 mod sign_keys;

@@ -1,0 +1,170 @@
+//! The farm's images: what they say about themselves, and how one is made from another.
+
+use std::time::{Duration, Instant};
+
+use plugfarm::model::{Architecture, FailureCode, Stage, Target, Timestamp};
+use plugfarm::sandbox::{Cancel, ImageName, OUTPUT, Run, recorded_commands};
+
+use crate::sandbox_lab::{Lab, entries, quick, tar};
+
+#[tokio::test]
+async fn an_image_that_is_there_is_found_at_once() {
+    let lab = Lab::new().await;
+    let built = lab.builder().await;
+    let began = Instant::now();
+    let found = lab
+        .images
+        .find(ImageName::Builder, Target::Bookworm)
+        .await
+        .unwrap();
+    assert!(
+        began.elapsed() < Duration::from_millis(50),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(found.as_ref(), Some(&built));
+    let package = |name: &str| built.packages.iter().find(|package| package.name == name);
+    assert!(package("python3").unwrap().version.starts_with("3.11"));
+    assert!(package("git").is_some() && package("gcc").is_none());
+}
+
+#[tokio::test]
+async fn build_dependencies_are_there_during_the_build_and_unknown_ones_are_named() {
+    let lab = Lab::new().await;
+    let base = lab.builder().await;
+    let mut quiet = |_: &str| {};
+    let relations = [
+        "hello (>= 2)".to_owned(),
+        "no-such-thing | hello".to_owned(),
+    ];
+    let derived = lab
+        .images
+        .with_packages(&base, &relations, &mut quiet)
+        .await
+        .unwrap();
+    assert!(
+        derived
+            .packages
+            .iter()
+            .any(|package| package.name == "hello")
+    );
+    assert_ne!(derived.root_sha256, base.root_sha256);
+    let run = Run::sandboxed(&derived)
+        .command(&["hello", "-t"])
+        .limits(&quick());
+    let ran = lab.run(run, Cancel::never()).await;
+    assert_eq!(ran.text(), "hello, world\n");
+    ran.remove().await;
+
+    let began = Instant::now();
+    let again = lab
+        .images
+        .with_packages(&base, &relations, &mut quiet)
+        .await
+        .unwrap();
+    assert_eq!(again, derived);
+    assert!(
+        began.elapsed() < Duration::from_millis(50),
+        "{:?}",
+        began.elapsed()
+    );
+
+    let unknown = ["no-such-thing".to_owned()];
+    let error = lab
+        .images
+        .with_packages(&base, &unknown, &mut quiet)
+        .await
+        .unwrap_err();
+    let failure = error.failure(Stage::Build);
+    assert_eq!(failure.code, FailureCode::BuildDependsUnknown, "{failure}");
+    assert!(failure.message.contains("no-such-thing"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_makefile_of_the_old_layout_becomes_a_tree_and_a_record() {
+    let lab = Lab::new().await;
+    let mut quiet = |_: &str| {};
+    let image = lab
+        .images
+        .legacy(&lab.builder().await, &mut quiet)
+        .await
+        .unwrap();
+    let makefile = "
+install:
+\tinstall -d /usr/share/hello /var/lib/hello/empty
+\tinstall -o asterisk -g www-data -m 640 hello.conf /etc/asterisk/extensions_extra.d/
+\tcp -p hello.conf /usr/share/hello/
+\tln -s /usr/share/hello/hello.conf /etc/wazo-confd/conf.d/hello.yml
+\tasterisk -x 'dialplan reload'
+\t/usr/sbin/asterisk -x \"core show 'x'\"
+\tsystemctl restart wazo-confd
+
+uninstall:
+\trm /etc/asterisk/extensions_extra.d/hello.conf
+\tasterisk -x 'dialplan reload'
+";
+    let source = tar(&[
+        ("Makefile", 0o644, makefile),
+        ("hello.conf", 0o600, "[hello]\n"),
+    ]);
+    let time = Timestamp::from_seconds(1_700_000_000);
+    let run = Run::legacy(&image, source, time, Architecture::Amd64).limits(&quick());
+    let mut ran = lab.run(run, Cancel::never()).await;
+    assert_eq!(ran.finished.verdict(), Ok(()), "{}", ran.text());
+    let out = entries(&mut ran.finished, OUTPUT).await;
+    let files: Vec<_> = out
+        .iter()
+        .filter(|(path, _)| !path.ends_with('/') || path.ends_with("empty/"))
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "out/commands/install",
+            "out/commands/uninstall",
+            "out/facts",
+            "out/tree/etc/asterisk/extensions_extra.d/hello.conf",
+            "out/tree/etc/wazo-confd/conf.d/hello.yml",
+            "out/tree/usr/share/hello/hello.conf",
+            "out/tree/var/lib/hello/empty/",
+        ]
+    );
+    let record = |name: &str| {
+        let (_, text) = out.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+        recorded_commands(text.as_bytes()).unwrap()
+    };
+    assert_eq!(
+        record("/install"),
+        [
+            vec!["asterisk", "-x", "dialplan reload"],
+            vec!["asterisk", "-x", "core show 'x'"],
+            vec!["systemctl", "restart", "wazo-confd"],
+        ]
+    );
+    assert_eq!(
+        record("/uninstall"),
+        [["asterisk", "-x", "dialplan reload"]]
+    );
+    ran.remove().await;
+}
+
+#[tokio::test]
+async fn a_makefile_that_fails_is_the_failure_of_the_package_step() {
+    let lab = Lab::new().await;
+    let mut quiet = |_: &str| {};
+    let image = lab
+        .images
+        .legacy(&lab.builder().await, &mut quiet)
+        .await
+        .unwrap();
+    let source = tar(&[("Makefile", 0o644, "install:\n\tfalse\n")]);
+    let time = Timestamp::from_seconds(1_700_000_000);
+    let run = Run::legacy(&image, source, time, Architecture::Amd64).limits(&quick());
+    let ran = lab.run(run, Cancel::never()).await;
+    let failure = ran.finished.verdict().unwrap_err();
+    assert_eq!(
+        (failure.stage, failure.code),
+        (Stage::Package, FailureCode::RulesExit)
+    );
+    ran.remove().await;
+}
