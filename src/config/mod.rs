@@ -43,6 +43,10 @@ pub struct SourceConfig {
     pub private_networks: bool,
     /// OpenSSH `known_hosts` file with the pinned keys of ssh hosts; without it no ssh URL is fetched.
     pub known_hosts: Option<PathBuf>,
+    /// The private key that ssh hosts know the farm by, in OpenSSH's format and without a passphrase.
+    pub ssh_key: Option<PathBuf>,
+    /// Certificates, in PEM, of authorities that https hosts may use beside the system's.
+    pub certificates: Option<PathBuf>,
 }
 
 /// How the container images are made.

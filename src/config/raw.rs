@@ -75,6 +75,8 @@ struct RawSource {
     time: Option<String>,
     private_networks: bool,
     known_hosts: Option<PathBuf>,
+    ssh_key: Option<PathBuf>,
+    certificates: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Default)]
@@ -191,6 +193,8 @@ fn check_source(raw: RawSource) -> Result<SourceConfig, ConfigError> {
         },
         private_networks: raw.private_networks,
         known_hosts: raw.known_hosts,
+        ssh_key: raw.ssh_key,
+        certificates: raw.certificates,
     })
 }
 
