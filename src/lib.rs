@@ -9,4 +9,5 @@ pub mod model;
 pub mod plugin;
 pub mod sandbox;
 pub mod sign;
+pub mod source;
 pub mod telemetry;

@@ -15,3 +15,7 @@ mod sandbox_lab;
 mod sandbox_limits;
 mod sandbox_run;
 mod sign_keys;
+mod source_access;
+mod source_fetch;
+mod source_hostile;
+mod source_lab;
