@@ -1,12 +1,15 @@
 //! From a repository's host to the addresses that its fetch container may know, each of them checked.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::address::refusal;
 use super::failures;
 use super::location::{RepositoryUrl, Scheme};
 use crate::model::Failure;
 
+/// How long the name server may take.
+const LOOK_UP: Duration = Duration::from_secs(20);
 /// The most addresses of one host that are handed on.
 const MAX_ADDRESSES: usize = 8;
 
@@ -23,8 +26,10 @@ pub(super) async fn pinned(
         check(url, &[address], private_networks)?;
         return Ok(Vec::new());
     }
-    let found = tokio::net::lookup_host((url.host(), url.port()))
+    let looking_up = tokio::net::lookup_host((url.host(), url.port()));
+    let found = tokio::time::timeout(LOOK_UP, looking_up)
         .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
         .map_err(|error| failures::no_address(url, &error.to_string()))?;
     let mut addresses: Vec<IpAddr> = found.map(|socket| socket.ip()).collect();
     if addresses.is_empty() {
