@@ -1,5 +1,6 @@
 //! What goes into a container before it starts: trees and files, in one uncompressed tar that the farm writes itself.
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -84,6 +85,8 @@ fn copy_tree(
     below: &Path,
     tree: impl Read,
 ) -> io::Result<()> {
+    // The engine would follow a link that the tar brought itself, as root, to anywhere in the container.
+    let mut taken: HashSet<PathBuf> = HashSet::new();
     let mut archive = tar::Archive::new(tree);
     for entry in archive.entries()? {
         let entry = entry?;
@@ -95,6 +98,15 @@ fn copy_tree(
         if inside.as_os_str().is_empty() {
             // The folder itself, which is there already.
             continue;
+        }
+        if inside.ancestors().any(|part| taken.contains(part)) {
+            return Err(refusal(
+                &inside,
+                "has the name of another entry, or is below one that is no folder",
+            ));
+        }
+        if kind != EntryType::Directory {
+            taken.insert(inside.clone());
         }
         let path = below.join(inside);
         let mut header = header(owner, kind, entry.header().mode()? & 0o777);
@@ -185,7 +197,7 @@ pub(super) fn stream(
 
 /// Names a tar that was refused, as against a farm's disk that fails.
 pub(super) fn explain(error: io::Error) -> SandboxError {
-    if error.kind() == io::ErrorKind::InvalidData {
+    if error.raw_os_error().is_none() {
         SandboxError::Upload {
             reason: error.to_string(),
         }
@@ -271,6 +283,25 @@ mod tests {
             let error = written(&[(path, EntryType::Regular, "x")]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{path}: {error}");
         }
+    }
+
+    #[test]
+    fn a_tree_that_writes_through_its_own_link_is_refused() {
+        let link = ("d", EntryType::Symlink, "/etc");
+        for second in [
+            ("d/passwd", EntryType::Regular, "x"),
+            ("d", EntryType::Regular, "x"),
+            ("d", EntryType::Directory, ""),
+        ] {
+            assert!(written(&[link, second]).is_err(), "{second:?}");
+        }
+        assert!(
+            written(&[
+                ("d", EntryType::Directory, ""),
+                ("d", EntryType::Directory, "")
+            ])
+            .is_ok()
+        );
     }
 
     #[test]

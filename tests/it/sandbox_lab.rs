@@ -146,8 +146,34 @@ pub(crate) async fn entries(finished: &mut Finished, path: &str) -> Vec<(String,
     entries
 }
 
+/// What the engine's own command line says.
+pub(crate) fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Whether the engine still has a container.
 pub(crate) fn exists(id: &str) -> bool {
     let inspected = Command::new("docker").args(["inspect", id]).output();
     inspected.unwrap().status.success()
+}
+
+/// Runs a shell command in a container of the engine's own defaults and `options`; its status, and what it printed.
+pub(crate) fn docker_run(image: &Image, options: &[&str], script: &str) -> (i32, String) {
+    let output = Command::new("docker")
+        .args(["run", "--rm", "--label", "plugfarm.test=control"])
+        .args(options)
+        .args([&image.id, "/bin/sh", "-c", script])
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
