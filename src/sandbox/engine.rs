@@ -167,6 +167,18 @@ impl EngineFacts {
                     .to_owned(),
             );
         }
+        if !self.local {
+            warnings.push(
+                "the engine's data folder is not on this machine: only a storage quota can hold builds to a disk size"
+                    .to_owned(),
+            );
+        } else if fs_err::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled")
+            .is_ok_and(|value| value.trim() == "0")
+        {
+            warnings.push(
+                "kernel.unprivileged_bpf_disabled is 0; set it to 1, although builds cannot call bpf anyway".to_owned(),
+            );
+        }
         if let Some(runc) = &self.runc
             && let Some(version) = leading_version(runc)
             && version < (1, 2, 8)

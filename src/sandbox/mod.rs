@@ -2,7 +2,7 @@
 //!
 //! One container runs one command, once. It is filled before it starts and read after it has ended; nothing is mounted into
 //! it, nobody enters it, and for a build there is neither a network nor a right. What the engine is told about a container
-//! is written in [`policy`] alone, in types that cannot say more. How a stranger's code ends is a value ([`Ending`]); an
+//! is written in `policy.rs` alone, in types that cannot say more. How a stranger's code ends is a value ([`Ending`]); an
 //! error ([`SandboxError`]) is what the farm, the engine or a mirror could not do.
 //!
 //! This is the only module that names the engine's client, and the only one that starts programs of this machine (to make

@@ -20,6 +20,8 @@ pub struct Posture {
     pub no_network: bool,
     /// It sees no process but its own.
     pub own_processes: bool,
+    /// AppArmor confines it, wherever the engine has AppArmor.
+    pub apparmor: bool,
 }
 
 /// Prints one `name=value` a line, from files that only the kernel writes.
@@ -34,6 +36,8 @@ while read -r name value rest; do
 done </proc/self/status
 for link in /sys/class/net/*; do echo "net=${link##*/}"; done
 read -r first </proc/1/comm && echo "init=$first"
+read -r label </proc/self/attr/current 2>/dev/null && echo "apparmor=$label"
+exit 0
 "#;
 
 /// Runs a tiny container as a build would run, and says how it is confined.
@@ -59,14 +63,14 @@ pub async fn self_test(engine: &Engine, image: &Image) -> Result<Posture, Sandbo
     let ended_well = finished.ending == Ending::Exited { status: 0 };
     finished.remove().await?;
     Ok(if ended_well {
-        Posture::read(&said)
+        Posture::read(&said, engine.facts().apparmor)
     } else {
         Posture::default()
     })
 }
 
 impl Posture {
-    fn read(said: &[String]) -> Self {
+    fn read(said: &[String], apparmor: bool) -> Self {
         let all = |name: &str, rule: &dyn Fn(&str) -> bool| {
             let mut values = said
                 .iter()
@@ -81,6 +85,7 @@ impl Posture {
             seccomp: all("seccomp=", &|mode| mode == "2"),
             no_network: all("net=", &|link| link == "lo"),
             own_processes: all("init=", &|name| name == "docker-init" || name == "sh"),
+            apparmor: !apparmor || all("apparmor=", &|label| label.ends_with("(enforce)")),
         }
     }
 
@@ -94,8 +99,10 @@ impl Posture {
             seccomp,
             no_network,
             own_processes,
+            apparmor,
         } = self;
-        not_root && no_capabilities && no_new_privileges && seccomp && no_network && own_processes
+        let confined = not_root && no_capabilities && no_new_privileges && seccomp && apparmor;
+        confined && no_network && own_processes
     }
 }
 
@@ -108,6 +115,7 @@ impl fmt::Display for Posture {
             ("system calls filtered", self.seccomp),
             ("no network", self.no_network),
             ("own processes only", self.own_processes),
+            ("AppArmor, if there is any", self.apparmor),
         ];
         let words =
             rows.map(|(name, holds)| format!("{name}: {}", if holds { "yes" } else { "NO" }));
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn silence_proves_nothing() {
-        assert!(!Posture::read(&[]).is_sound());
+        assert!(!Posture::read(&[], false).is_sound());
         let said = [
             "uid=59001",
             "cap=0000",
@@ -131,8 +139,20 @@ mod tests {
             "init=docker-init",
         ];
         let said = said.map(str::to_owned).to_vec();
-        assert!(Posture::read(&said).is_sound());
-        let root: Vec<_> = said.iter().map(|line| line.replace("59001", "0")).collect();
-        assert!(!Posture::read(&root).is_sound());
+        assert!(Posture::read(&said, false).is_sound());
+        assert!(
+            !Posture::read(&said, true).is_sound(),
+            "an engine with AppArmor uses it"
+        );
+        for (right, wrong) in [
+            ("59001", "0"),
+            ("0000", "0400"),
+            ("nnp=1", "nnp=0"),
+            ("=lo", "=eth0"),
+            ("docker-init", "systemd"),
+        ] {
+            let worse: Vec<_> = said.iter().map(|line| line.replace(right, wrong)).collect();
+            assert!(!Posture::read(&worse, false).is_sound(), "{wrong}");
+        }
     }
 }

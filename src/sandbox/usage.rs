@@ -19,6 +19,14 @@ pub(super) struct Usage {
 }
 
 impl Usage {
+    /// What is left of it without `other`; nothing, rather than less.
+    pub(super) fn minus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(other.bytes),
+            inodes: self.inodes.saturating_sub(other.inodes),
+        }
+    }
+
     fn exceeds(self, limit: Self) -> bool {
         self.bytes > limit.bytes || self.inodes > limit.inodes
     }

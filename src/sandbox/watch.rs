@@ -69,7 +69,8 @@ struct Walked {
     at: Instant,
     cost: Duration,
     found: Usage,
-    free: u64,
+    /// What was free then.
+    free: Option<Usage>,
 }
 
 impl Probe {
@@ -113,7 +114,7 @@ impl Probe {
                 at: Instant::now(),
                 cost: Duration::ZERO,
                 found: Usage::default(),
-                free: before.map_or(u64::MAX, |free| free.bytes),
+                free: before,
             },
         })
     }
@@ -146,22 +147,23 @@ impl Probe {
         self.look()
     }
 
-    /// A walk costs time, so it is made when the time since the last one pays for it tenfold, or when so much space has
-    /// gone that the container may be near its limit. Where the layer cannot be walked, all that has gone is taken for
+    /// A walk costs time, so it is made when the time since the last one pays for it tenfold, or when so much has gone from
+    /// the disk that the container may be near a limit. Where the layer cannot be walked, all that has gone is taken for
     /// the container's.
     fn disk(&mut self, free: Option<Usage>) -> Option<Usage> {
         let Some(layer) = &self.layer else {
-            let (before, now) = (self.before?, free?);
-            return Some(Usage {
-                bytes: before.bytes.saturating_sub(now.bytes),
-                inodes: before.inodes.saturating_sub(now.inodes),
-            });
+            return Some(self.before?.minus(free?));
         };
-        let since = self.walked.at.elapsed();
-        let free = free.map_or(u64::MAX, |free| free.bytes);
-        let gone = self.walked.free.saturating_sub(free);
-        let room = self.limit.bytes.saturating_sub(self.walked.found.bytes);
-        if since >= self.walked.cost * 10 || gone > room / 2 && since >= self.walked.cost {
+        let walked = &self.walked;
+        let since = walked.at.elapsed();
+        let near = match (walked.free, free) {
+            (Some(then), Some(now)) => {
+                let (gone, room) = (then.minus(now), self.limit.minus(walked.found));
+                gone.bytes > room.bytes / 2 || gone.inodes > room.inodes / 2
+            }
+            _ => false,
+        };
+        if since >= walked.cost * 10 || near && since >= walked.cost {
             let began = Instant::now();
             let found = usage::of(layer, self.limit);
             self.walked = Walked {

@@ -168,3 +168,67 @@ async fn a_makefile_that_fails_is_the_failure_of_the_package_step() {
     );
     ran.remove().await;
 }
+
+#[tokio::test]
+async fn every_target_has_its_own_python_and_runs_rules() {
+    let lab = Lab::new().await;
+    for target in Target::ALL {
+        let image = lab.image(ImageName::Builder, target).await;
+        let rules = "#!/bin/sh -e\npython3 -c 'import sys, setuptools, yaml, babel, build, venv; print(sys.version)'\n\
+                     python -m pip --version\ngit --version\n";
+        let source = tar(&[("wazo/rules", 0o755, rules)]);
+        let run = Run::rules(
+            &image,
+            source,
+            Timestamp::from_seconds(1),
+            Architecture::Amd64,
+        );
+        let ran = lab.run(run.limits(&quick()), Cancel::never()).await;
+        assert_eq!(ran.finished.verdict(), Ok(()), "{}", ran.text());
+        assert!(ran.text().starts_with(target.python()), "{}", ran.text());
+        ran.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn the_fetcher_fetches_and_the_host_installs() {
+    let lab = Lab::new().await;
+    for (name, script) in [
+        (ImageName::Fetcher, "git --version && ssh -V"),
+        (
+            ImageName::Host,
+            "apt-get --version && dpkg --version && python3 --version && (command -v sqv || command -v gpgv)",
+        ),
+    ] {
+        for target in Target::ALL {
+            let image = lab.image(name, target).await;
+            let run = Run::sandboxed(&image)
+                .command(&["/bin/sh", "-c", script])
+                .limits(&quick());
+            let ran = lab.run(run, Cancel::never()).await;
+            assert_eq!(ran.status(), 0, "{}", ran.text());
+            ran.remove().await;
+        }
+    }
+    let listed = lab.images.list().await.unwrap();
+    assert_eq!(listed.len(), 6);
+}
+
+#[tokio::test]
+async fn the_same_packages_give_the_same_image() {
+    let lab = Lab::new().await;
+    let before = lab.image(ImageName::Fetcher, Target::Trixie).await;
+    let mut quiet = |_: &str| {};
+    let again = lab
+        .images
+        .build(ImageName::Fetcher, Target::Trixie, &mut quiet)
+        .await
+        .unwrap();
+    // The mirror may have moved on in the meantime.
+    assert_eq!(again.packages == before.packages, again.id == before.id);
+    assert_eq!(
+        again.root_sha256 == before.root_sha256,
+        again.id == before.id
+    );
+    assert_eq!(again.recipe, before.recipe);
+}

@@ -99,11 +99,19 @@ async fn a_full_disk_is_the_builds_own() {
         disk: 64 * MIB,
         ..quick()
     };
-    let fill = "cd /work/home; i=0; while :; do head -c 8M /dev/zero >$i; i=$((i + 1)); done";
+    let fill = "cd /work/home; exec python3 -c 'import itertools
+block = bytes(1 << 20)
+for i in itertools.count():
+    with open(str(i), \"wb\") as file:
+        for _ in range(8): file.write(block)'";
     let ran = ends(fill, limits, Ending::DiskLimit, FailureCode::DiskLimit).await;
     let used = ran.finished.peaks.disk.unwrap();
-    println!("overshoot: {} MiB", used / MIB - 64);
-    assert!(used > 64 * MIB);
+    println!("overshoot: {} MiB", (used - 64 * MIB) / MIB);
+    let failure = ran.finished.verdict().unwrap_err();
+    assert!(
+        failure.message.contains("64.0 MiB") && failure.message.contains("were there"),
+        "{failure}"
+    );
     ran.remove().await;
 }
 
