@@ -195,3 +195,31 @@ fn free_below(folder: &Path) -> Option<Usage> {
 pub(super) fn is_below_reserve(free: Usage) -> bool {
     free.bytes < RESERVE || free.inodes < RESERVED_INODES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_of_space_and_of_inodes_is_kept() {
+        let free = |bytes, inodes| is_below_reserve(Usage { bytes, inodes });
+        assert!(!free(RESERVE, RESERVED_INODES));
+        assert!(free(RESERVE - 1, u64::MAX));
+        assert!(free(u64::MAX, RESERVED_INODES - 1));
+    }
+
+    #[test]
+    fn nothing_starts_on_a_full_disk() {
+        let facts = |data_root: &str| EngineFacts {
+            data_root: PathBuf::from(data_root),
+            ..crate::sandbox::engine::tests::facts()
+        };
+        // The kernel's own file systems have no space at all.
+        let refused = Probe::check_reserve(&facts("/proc"));
+        assert!(matches!(
+            refused,
+            Err(SandboxError::FarmDiskFull { free: 0, .. })
+        ));
+        assert!(Probe::check_reserve(&facts("/")).is_ok());
+    }
+}

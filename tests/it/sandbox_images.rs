@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use plugfarm::model::{Architecture, FailureCode, Stage, Target, Timestamp};
-use plugfarm::sandbox::{Cancel, ImageName, OUTPUT, Run, recorded_commands};
+use plugfarm::sandbox::{Cancel, ImageName, Images, OUTPUT, Run, recorded_commands};
 
 use crate::sandbox_lab::{Lab, entries, quick, tar};
 
@@ -231,4 +231,23 @@ async fn the_same_packages_give_the_same_image() {
         again.id == before.id
     );
     assert_eq!(again.recipe, before.recipe);
+}
+
+#[tokio::test]
+async fn a_mirror_that_does_not_answer_is_nobodys_fault_here() {
+    let lab = Lab::new().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let mirror = Some("http://127.0.0.1:9/debian".to_owned());
+    let images = Images::new(&lab.engine, scratch.path().to_owned(), mirror);
+    let mut quiet = |_: &str| {};
+    let built = images
+        .build(ImageName::Fetcher, Target::Trixie, &mut quiet)
+        .await;
+    let failure = built.unwrap_err().failure(Stage::Build);
+    assert_eq!(failure.code, FailureCode::MirrorError, "{failure}");
+    let left: Vec<_> = std::fs::read_dir(scratch.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["images.lock"]);
 }
