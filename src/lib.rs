@@ -7,6 +7,7 @@ pub mod deb;
 pub mod evidence;
 pub mod model;
 pub mod plugin;
+pub mod repo;
 pub mod sandbox;
 pub mod sign;
 pub mod source;

@@ -1,0 +1,130 @@
+//! The apt repository: what is published, in the form that apt reads, and the protocol by which it changes.
+//!
+//! A suite is one small state file ([`state`]) and the files that follow from it. Publishing writes immutable objects first
+//! (pool, evidence, by-hash indices), then commits by replacing the state file, then writes the plain indices and, last,
+//! `InRelease`. Whoever is interrupted before the commit has changed nothing that a host can see; whoever is interrupted
+//! after it is completed by the next who comes ([`publish`]).
+//!
+//! Only what comes with an [`evidence::VerifiedStatement`](crate::evidence::VerifiedStatement) gets in. No secret key is
+//! known here: a [`Signer`](crate::model::Signer) is handed in.
+
+mod admit;
+mod check;
+mod error;
+mod files;
+mod index;
+mod keyring;
+mod layout;
+mod lock;
+mod publish;
+mod release;
+mod state;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{Channel, FarmName, Suite, Target};
+
+pub use admit::Publishable;
+pub use check::{Checked, Verifier};
+pub use error::RepoError;
+pub use lock::RepoLock;
+pub use publish::Publication;
+pub use state::{Published, SuiteState};
+
+/// What the repository says of itself to hosts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The farm's name: the repository's `Origin`, and part of its keyring package's name.
+    pub farm: FarmName,
+    /// Where hosts reach the repository; without it, its folder on this machine.
+    pub url: Option<String>,
+    /// The channel whose suites the keyring package names.
+    pub channel: Channel,
+    /// How long hosts accept a publication (`Valid-Until`); without it, for ever.
+    pub valid_for: Option<Duration>,
+    /// Who answers for the keyring package.
+    pub maintainer: String,
+    /// The archive key's public half, as a binary keyring.
+    pub archive_keyring: Vec<u8>,
+    /// The statement key's public half, in PEM.
+    pub statement_pem: String,
+}
+
+/// A repository on the file system.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    root: PathBuf,
+    settings: Settings,
+}
+
+impl Repository {
+    /// The repository in the folder `root`, made by its first publication.
+    #[must_use]
+    pub fn new(root: PathBuf, settings: Settings) -> Self {
+        Self { root, settings }
+    }
+
+    /// The repository's folder.
+    #[must_use]
+    pub fn root(&self) -> &std::path::Path {
+        &self.root
+    }
+
+    /// The address at which hosts reach the repository.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let folder = || format!("file:{}", self.root.display());
+        self.settings.url.clone().unwrap_or_else(folder)
+    }
+
+    /// Where the keyring package of `target` is, for a host's first trust; it is there after the first publication.
+    #[must_use]
+    pub fn keyring_path(&self, target: Target) -> PathBuf {
+        self.root.join(layout::keyring(&self.settings.farm, target))
+    }
+
+    /// The states of every suite that anything was published in, sorted by suite.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Io`], [`RepoError::State`].
+    pub fn suites(&self) -> Result<Vec<SuiteState>, RepoError> {
+        let mut states = Vec::new();
+        for name in files::names(&self.root.join(layout::STATE))? {
+            if let Some(suite) = name.strip_suffix(".json") {
+                states.extend(SuiteState::load(&self.root, suite)?);
+            }
+        }
+        states.sort_by_key(|state| state.suite.to_string());
+        Ok(states)
+    }
+
+    /// What is published of `package` for `target`, in any channel, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn history(&self, package: &str, target: Target) -> Result<Vec<Published>, RepoError> {
+        let suites = self
+            .suites()?
+            .into_iter()
+            .filter(|state| state.suite.target == target);
+        let mut found: Vec<_> = suites
+            .flat_map(|state| state.packages)
+            .filter(|published| published.package == package)
+            .collect();
+        found.sort_by(|a, b| a.version.cmp(&b.version));
+        found.dedup_by(|a, b| a.sha256 == b.sha256);
+        Ok(found)
+    }
+
+    /// The state of one suite, if anything was published in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn suite(&self, suite: &Suite) -> Result<Option<SuiteState>, RepoError> {
+        SuiteState::load(&self.root, &suite.to_string())
+    }
+}
