@@ -6,6 +6,7 @@ pub mod config;
 pub mod deb;
 pub mod evidence;
 pub mod model;
+pub mod pipeline;
 pub mod plugin;
 pub mod repo;
 pub mod sandbox;

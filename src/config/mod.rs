@@ -22,6 +22,8 @@ pub const SAMPLE: &str = include_str!("sample.yml");
 pub struct Config {
     /// The farm's name, in the names of its keys and of its keyring package.
     pub farm: FarmName,
+    /// Who answers for the packages, as `name <address>` (Debian Policy 5.6.2).
+    pub maintainer: String,
     /// What one build may use.
     pub limits: Limits,
     /// Where sources may come from.
@@ -87,6 +89,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             farm: FarmName::local(),
+            maintainer: "Wazo Maintainers <dev+pkg@wazo.community>".to_owned(),
             limits: Limits::default(),
             source: SourceConfig::default(),
             images: ImagesConfig::default(),

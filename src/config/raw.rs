@@ -43,6 +43,7 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields, default)]
 struct RawConfig {
     farm: Option<FarmName>,
+    maintainer: Option<String>,
     limits: RawLimits,
     source: RawSource,
     images: RawImages,
@@ -116,6 +117,7 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let defaults = Config::default();
     Ok(Config {
         farm: raw.farm.unwrap_or(defaults.farm),
+        maintainer: raw.maintainer.map_or(Ok(defaults.maintainer), maintainer)?,
         limits: check_limits(raw.limits)?,
         source: check_source(raw.source)?,
         images: ImagesConfig {
@@ -210,6 +212,24 @@ fn duration(setting: &'static str, text: Option<String>) -> Result<Option<Durati
             setting,
             "it must be a time such as 90s, 30m or 2h",
         )),
+    }
+}
+
+/// `name <address>` on one line, without anything that would start another control field.
+fn maintainer(text: String) -> Result<String, ConfigError> {
+    let address = text
+        .strip_suffix('>')
+        .and_then(|rest| rest.split_once(" <"));
+    let good = address.is_some_and(|(name, address)| {
+        !name.trim().is_empty() && address.contains('@') && !address.contains(['<', '>', ' '])
+    });
+    if good && !text.chars().any(char::is_control) {
+        Ok(text)
+    } else {
+        Err(value_error(
+            "maintainer",
+            "it must have the form `name <address>`",
+        ))
     }
 }
 

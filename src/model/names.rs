@@ -165,6 +165,12 @@ pub struct BuildId(String);
 text_type!(BuildId);
 
 impl BuildId {
+    /// The id that a UUID is.
+    #[must_use]
+    pub fn from_uuid(id: uuid::Uuid) -> Self {
+        Self(id.hyphenated().to_string())
+    }
+
     /// Checks `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         match uuid::Uuid::try_parse(text) {

@@ -28,6 +28,8 @@ pub const OUTPUT: &str = "/work/out";
 
 /// The name of the container in a slot. The engine gives a name once only, so it is the engine that hands out slots.
 const SLOT_NAME: &str = "plugfarm-slot-";
+/// Where the rules find programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The runner of `images/builder`.
 const RUNNER: &str = "/usr/lib/plugfarm/run";
 const LEGACY_RUNNER: &str = "/usr/lib/plugfarm/run-legacy";
@@ -102,6 +104,23 @@ impl Run {
         .command(&[command])
         .env("SOURCE_DATE_EPOCH", &time.seconds().to_string())
         .env("DEB_BUILD_ARCH", &architecture.to_string())
+    }
+
+    /// The environment that both steps of the rules get; `package` gets `pkgdir` on top. The runner sets it.
+    #[must_use]
+    pub fn environment(time: Timestamp, architecture: Architecture) -> Vec<(String, String)> {
+        let (time, architecture) = (time.seconds().to_string(), architecture.to_string());
+        let all = [
+            ("DEB_BUILD_ARCH", architecture.as_str()),
+            ("HOME", "/work/home"),
+            ("LC_ALL", "C.UTF-8"),
+            ("PATH", PATH),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("SOURCE_DATE_EPOCH", time.as_str()),
+            ("TMPDIR", "/tmp"),
+        ];
+        all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec()
     }
 
     /// Any command with the confinement of a build: no network, no rights.
@@ -348,5 +367,24 @@ pub(super) fn status_of(error: &bollard::errors::Error) -> Option<u16> {
     match error {
         bollard::errors::Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runner_gives_the_environment_that_is_recorded() {
+        let runner = include_str!("../../images/builder/run");
+        let time = Timestamp::from_seconds(1);
+        for (name, value) in Run::environment(time, Architecture::Amd64) {
+            let passed_on = format!("{name}=\"${name}\"");
+            let said = format!("{name}={value} ");
+            assert!(
+                runner.contains(&passed_on) || runner.contains(&said),
+                "{name}"
+            );
+        }
     }
 }

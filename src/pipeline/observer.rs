@@ -1,0 +1,17 @@
+//! How a build tells what it is doing while it does it.
+
+use std::time::Duration;
+
+use crate::model::{Finding, LogLine, Stage};
+
+/// Whoever watches a build: a terminal, a log, nobody. Calls come in order, from one task; they must not block for long.
+pub trait Observer: Send + Sync {
+    /// A stage has begun.
+    fn started(&self, stage: Stage);
+    /// A stage has ended well; `summary` says in a few words what came of it.
+    fn finished(&self, stage: Stage, took: Duration, summary: &str);
+    /// The plugin, or a tool that works for it, printed a line.
+    fn log(&self, line: &LogLine);
+    /// A check found something that does not stop the build.
+    fn finding(&self, finding: &Finding);
+}

@@ -1,0 +1,36 @@
+//! What somebody asks a build for.
+
+use std::path::PathBuf;
+
+use crate::model::{Channel, Namespace, Target};
+use crate::source::{Location, RequestedRef, Subdirectory};
+
+/// One build that somebody asks for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where the plugin is.
+    pub location: Location,
+    /// The branch, tag or commit; none means the default branch.
+    pub reference: Option<RequestedRef>,
+    /// The plugin's folder in its repository, unless it is the root.
+    pub subdirectory: Option<Subdirectory>,
+    /// The namespace of a plugin in the old layout, which has none of its own.
+    pub namespace: Option<Namespace>,
+    /// The Debian release to build for.
+    pub target: Target,
+    /// Codes of held findings that may pass.
+    pub allow: Vec<String>,
+    /// Where the package and its evidence go; without it, they stay in the build's own folder.
+    pub out: Option<PathBuf>,
+    /// Whether, and how, the package is published.
+    pub publish: Option<PublishRequest>,
+}
+
+/// How a package is to be published.
+#[derive(Debug, Clone)]
+pub struct PublishRequest {
+    /// The channel.
+    pub channel: Channel,
+    /// Whether a source that no commit holds may be published.
+    pub unpinned: bool,
+}

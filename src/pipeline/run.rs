@@ -1,0 +1,140 @@
+//! Stages `build` and `package`: the rules' own two steps, in one container without network, rights or secrets.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, now};
+use super::check::Checked;
+use super::log::BuildLog;
+use super::observer::Observer;
+use crate::model::{Architecture, Failure, Stage, Timestamp};
+use crate::sandbox::{Finished, Image, ImageName, LogEvent, Run, SandboxError, Step};
+
+/// What was built, in what, and when: what every later stage hands on.
+pub(super) struct Built {
+    pub(super) checked: Checked,
+    pub(super) image: Image,
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
+}
+
+/// A build whose steps say that they did well. That proves nothing yet.
+pub(super) struct Ran {
+    pub(super) built: Built,
+    pub(super) finished: Finished,
+}
+
+/// Runs both steps.
+pub(super) async fn run(attempt: &mut Attempt<'_>, checked: Checked) -> Result<Ran, Failure> {
+    let began = attempt.begin(Stage::Build)?;
+    let image = find_image(attempt).await?;
+    let source = checked.source();
+    let tar =
+        fs_err::File::open(&source.tar).map_err(Attempt::storage(Stage::Build, "the source"))?;
+    let started = now();
+    let container = Run::rules(&image, tar, source.commit_time, Architecture::Amd64)
+        .limits(&attempt.farm.config.limits)
+        .build(attempt.id.as_str(), 1)
+        .start(&attempt.farm.engine)
+        .await
+        .map_err(failed)?;
+    let mut watcher = Watcher::new(&mut attempt.log, attempt.observer, began);
+    let waited = container
+        .wait(&mut |event| watcher.take(event), attempt.cancel.clone())
+        .await;
+    let Watcher { took, broken, .. } = watcher;
+    let finished = waited.map_err(failed)?;
+    if let Some(error) = broken {
+        return Err(give_up(finished, Attempt::storage(Stage::Build, "the log")(error)).await);
+    }
+    if let Err(mut failure) = finished.verdict() {
+        failure.lines = attempt.log.telling();
+        return Err(give_up(finished, failure).await);
+    }
+    for (stage, took) in took {
+        attempt.report.timings.add(stage, took);
+    }
+    Ok(Ran {
+        built: Built {
+            checked,
+            image,
+            started,
+            ended: now(),
+        },
+        finished,
+    })
+}
+
+async fn find_image(attempt: &Attempt<'_>) -> Result<Image, Failure> {
+    let images = &attempt.farm.images;
+    let target = attempt.report.target;
+    let found = images
+        .find(ImageName::Builder, target)
+        .await
+        .map_err(failed)?;
+    found.ok_or_else(|| {
+        let image = format!("{}:{target}", ImageName::Builder);
+        failed(SandboxError::ImageMissing { image })
+    })
+}
+
+fn failed(error: SandboxError) -> Failure {
+    error.failure(Stage::Build)
+}
+
+/// Removes the container of a failed run. If that fails too, the next sweep does it, and the first failure is the one to tell.
+async fn give_up(finished: Finished, failure: Failure) -> Failure {
+    if let Err(error) = finished.remove().await {
+        tracing::warn!(%error, "a container could not be removed; the next sweep will");
+    }
+    failure
+}
+
+/// Takes what the container makes known: lines into the log, steps to whoever watches.
+struct Watcher<'a> {
+    log: &'a mut BuildLog,
+    observer: &'a dyn Observer,
+    began: Instant,
+    /// How long each step took that ended.
+    took: Vec<(Stage, Duration)>,
+    /// Why the log could not be written.
+    broken: Option<io::Error>,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(log: &'a mut BuildLog, observer: &'a dyn Observer, began: Instant) -> Self {
+        Self {
+            log,
+            observer,
+            began,
+            took: Vec::new(),
+            broken: None,
+        }
+    }
+
+    fn take(&mut self, event: LogEvent<'_>) {
+        match event {
+            LogEvent::Line { text, .. } => match self.log.append(text) {
+                Ok(line) => self.observer.log(&line),
+                Err(error) => self.broken = self.broken.take().or(Some(error)),
+            },
+            LogEvent::Step(Step {
+                stage,
+                status: Some(0),
+            }) => {
+                let took = self.began.elapsed();
+                self.took.push((stage, took));
+                self.observer
+                    .finished(stage, took, &format!("rules {stage}"));
+            }
+            LogEvent::Step(Step {
+                stage: Stage::Package,
+                status: None,
+            }) => {
+                self.began = Instant::now();
+                self.observer.started(Stage::Package);
+            }
+            LogEvent::Step(_) => {}
+        }
+    }
+}

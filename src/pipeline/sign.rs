@@ -1,0 +1,251 @@
+//! Stage `sign`: the evidence of a build is written beside its package, and signed.
+
+use std::path::PathBuf;
+
+use super::assemble::Assembled;
+use super::attempt::{Attempt, now};
+use super::report::ArtifactFile;
+use super::request::Request;
+use super::run::Built;
+use crate::config::Limits;
+use crate::evidence::{
+    Artifact, BuildFacts, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage, LimitFacts,
+    PAYLOAD_TYPE, SandboxFacts, SourceFacts, buildinfo, envelope, sbom, statement,
+};
+use crate::model::{Architecture, Failure, FailureCode, Sha256, SigningError, Stage};
+use crate::sandbox::{self, Run, seccomp_digest};
+
+/// A package with its signed evidence.
+pub(super) struct Signed {
+    /// Where the package is; its evidence has the same stem.
+    pub(super) deb: PathBuf,
+}
+
+/// Writes and signs the evidence.
+pub(super) fn run(
+    attempt: &mut Attempt<'_>,
+    request: &Request,
+    assembled: Assembled,
+) -> Result<Signed, Failure> {
+    let began = attempt.begin(Stage::Sign)?;
+    let facts = facts(attempt, request, &assembled);
+    let deb = &assembled.deb;
+    let mut subjects = vec![deb.clone()];
+    let texts = [
+        ("buildinfo", buildinfo(&facts, deb).into_bytes()),
+        (
+            "cdx.json",
+            sbom(&facts, deb, &assembled.depends, &assembled.files),
+        ),
+    ];
+    for (extension, bytes) in texts {
+        subjects.push(write(attempt, &assembled, extension, &bytes)?);
+    }
+    subjects.push(keep_log(attempt, &assembled)?);
+    let statement = statement(&facts, &subjects);
+    let signature = attempt.farm.signer.sign_statement(PAYLOAD_TYPE, &statement);
+    let signature = signature.map_err(|error| unsigned(&error))?;
+    let key = format!("key {}", signature.key_id.get(..16).unwrap_or_default());
+    let evidence = write(
+        attempt,
+        &assembled,
+        "intoto.jsonl",
+        &envelope(&statement, &[signature]),
+    )?;
+    subjects.push(evidence);
+    attempt.report.artifacts = subjects
+        .into_iter()
+        .map(|artifact| ArtifactFile {
+            path: attempt.folder.join(artifact.name),
+            sha256: artifact.sha256,
+            size: artifact.size,
+        })
+        .collect();
+    attempt.end(Stage::Sign, began, &format!("statement signed with {key}"));
+    Ok(Signed {
+        deb: assembled.path,
+    })
+}
+
+/// Writes one piece of evidence beside the package.
+fn write(
+    attempt: &Attempt<'_>,
+    assembled: &Assembled,
+    extension: &str,
+    bytes: &[u8],
+) -> Result<Artifact, Failure> {
+    let path = assembled.path.with_extension(extension);
+    fs_err::write(&path, bytes).map_err(Attempt::storage(Stage::Sign, "the evidence"))?;
+    tracing::debug!(build.id = %attempt.id, path = %path.display(), "wrote evidence");
+    Ok(Artifact {
+        name: file_name(&path),
+        sha256: Sha256::of(bytes),
+        size: bytes.len() as u64,
+    })
+}
+
+/// Gives the log its final name: from here on it is evidence.
+fn keep_log(attempt: &mut Attempt<'_>, assembled: &Assembled) -> Result<Artifact, Failure> {
+    let storage = || Attempt::storage(Stage::Sign, "the log");
+    let path = assembled.path.with_extension("log");
+    let old = attempt.log.flush().map_err(storage())?.to_owned();
+    fs_err::rename(old, &path).map_err(storage())?;
+    let bytes = fs_err::read(&path).map_err(storage())?;
+    attempt.report.log = Some(path.clone());
+    Ok(Artifact {
+        name: file_name(&path),
+        sha256: Sha256::of(&bytes),
+        size: bytes.len() as u64,
+    })
+}
+
+fn file_name(path: &std::path::Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+fn unsigned(error: &SigningError) -> Failure {
+    let hint = "see `plugfarm doctor`; the package was built and can be signed by building again";
+    Failure::new(
+        Stage::Sign,
+        FailureCode::SignUnavailable,
+        error.to_string(),
+        hint,
+    )
+}
+
+fn facts(attempt: &Attempt<'_>, request: &Request, assembled: &Assembled) -> BuildFacts {
+    let farm = attempt.farm;
+    let Built {
+        checked,
+        started,
+        ended,
+        ..
+    } = &assembled.built;
+    let manifest = &checked.plugin.manifest;
+    let mut allow = request.allow.clone();
+    allow.sort();
+    let mut build_depends: Vec<_> = manifest
+        .build_depends
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    build_depends.sort();
+    BuildFacts {
+        build: attempt.id.clone(),
+        plugin: manifest.id.clone(),
+        plugin_version: manifest.version.clone(),
+        version: assembled.version.clone(),
+        target: request.target,
+        architecture: assembled.architecture,
+        content: assembled.content,
+        manifest: checked.manifest,
+        given_namespace: request.namespace.clone(),
+        allow,
+        build_depends,
+        source: source_facts(&assembled.built),
+        image: image_facts(&assembled.built.image),
+        environment: Run::environment(checked.source().commit_time, Architecture::Amd64),
+        limits: limit_facts(&farm.config.limits),
+        sandbox: sandbox_facts(attempt, checked.fetched.apart),
+        farm: FarmFacts {
+            name: farm.config.farm.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            builder: farm.builder,
+        },
+        started: *started,
+        finished: (*ended).max(*started).min(now()),
+    }
+}
+
+fn source_facts(built: &Built) -> SourceFacts {
+    let source = built.checked.source();
+    SourceFacts {
+        url: source.url_display.clone(),
+        requested_ref: source
+            .requested_ref
+            .as_ref()
+            .map(|name| name.as_str().to_owned()),
+        resolved_ref: source.resolved_ref.clone(),
+        commit: source.commit.clone(),
+        commit_time: source.commit_time,
+        subdirectory: source
+            .subdirectory
+            .as_ref()
+            .map(|path| path.as_str().to_owned()),
+        tar: source.sha256,
+        tar_size: source.size,
+        pinned: source.pinned,
+    }
+}
+
+fn image_facts(image: &sandbox::Image) -> ImageFacts {
+    let package = |package: &sandbox::Package| ImagePackage {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        architecture: package.architecture.clone(),
+    };
+    let packages: Vec<_> = image.packages.iter().map(package).collect();
+    let lines = packages
+        .iter()
+        .map(|p| format!("{} {} {}\n", p.name, p.version, p.architecture));
+    ImageFacts {
+        name: format!("{}:{}", image.name, image.target),
+        id: image.id.clone(),
+        root_fs: image.root_sha256,
+        recipe: image.recipe,
+        packages_list: Sha256::of(lines.collect::<String>().as_bytes()),
+        packages,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0.1 to 1024 cores"
+)]
+fn limit_facts(limits: &Limits) -> LimitFacts {
+    LimitFacts {
+        memory_bytes: limits.memory,
+        cpu_millis: (limits.cpus * 1000.0).round() as u64,
+        processes: limits.processes,
+        open_files: limits.open_files,
+        scratch_bytes: limits.scratch,
+        disk_bytes: limits.disk,
+        inodes: limits.inodes,
+        total_seconds: limits.total_time.as_secs(),
+        silence_seconds: limits.silence_time.as_secs(),
+        log_bytes: limits.log,
+        tree_bytes: limits.tree,
+        tree_entries: limits.entries,
+    }
+}
+
+/// What held the build in. Only what the sandbox cannot leave out, or the engine says of itself, is claimed.
+fn sandbox_facts(attempt: &Attempt<'_>, fetched_apart: bool) -> SandboxFacts {
+    let engine = attempt.farm.engine.facts();
+    let mut controls = vec![
+        Control::EphemeralContainer,
+        Control::NoNetwork,
+        Control::NoPrivileges,
+        Control::NoHostMounts,
+        Control::NoRemoteInfluence,
+        Control::KeysOutOfReach,
+        Control::FarmMadeProvenance,
+        Control::FarmMadePackage,
+        Control::NoSharedCache,
+    ];
+    controls.extend(engine.seccomp.then_some(Control::SystemCallFilter));
+    controls.extend(fetched_apart.then_some(Control::SourceFetchedApart));
+    SandboxFacts {
+        seccomp: seccomp_digest(),
+        engine: EngineFacts {
+            version: engine.version.clone(),
+            runtime: engine.runtime.clone(),
+            cgroup: engine.cgroup_version,
+            rootless: engine.rootless,
+        },
+        controls,
+    }
+}
