@@ -2,6 +2,8 @@
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod deb;
 pub mod evidence;

@@ -1,0 +1,302 @@
+//! Composition: settings and folders become adapters. The only place that says "new" to one.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::config::{Config, environment};
+use crate::evidence::{Builder, EvidenceError, StatementKey};
+use crate::model::{Target, Timestamp};
+use crate::pipeline::Farm;
+use crate::repo::{Repository, Settings};
+use crate::sandbox::{Engine, ImageName, Images, SandboxError, sweep};
+use crate::sign::{KeyError, Keys};
+use crate::source::{Fetcher, Store};
+
+/// The farm could not be set up on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// There is no place for the farm's state.
+    #[error("there is no home folder to keep the farm's state in; name a folder with --data-dir")]
+    NoHome,
+    /// The configuration file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    ConfigUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The configuration file's text is wrong.
+    #[error("the configuration {path} is wrong")]
+    ConfigInvalid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: crate::config::ConfigError,
+    },
+    /// The farm's state cannot be written.
+    #[error("cannot use the data folder {path}")]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The engine cannot be used.
+    #[error("{source}; {}", source.hint())]
+    Engine {
+        /// Why.
+        #[from]
+        source: SandboxError,
+    },
+    /// The statement key is none.
+    #[error(transparent)]
+    StatementKey {
+        /// Why.
+        #[from]
+        source: EvidenceError,
+    },
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys {
+        /// Why.
+        #[from]
+        source: KeyError,
+    },
+}
+
+/// A farm on this machine: its settings and its folders.
+#[derive(Debug)]
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    data: PathBuf,
+}
+
+impl App {
+    /// Reads the settings, if a file is named, and finds the data folder; makes nothing yet.
+    pub fn open(data: Option<PathBuf>, config: Option<&Path>) -> Result<Self, AppError> {
+        let data = match data {
+            Some(folder) => {
+                std::path::absolute(&folder).map_err(|source| AppError::DataFolder {
+                    path: folder,
+                    source,
+                })?
+            }
+            None => default_data_folder().ok_or(AppError::NoHome)?,
+        };
+        let config = config.map(read_config).transpose()?.unwrap_or_default();
+        Ok(Self { config, data })
+    }
+
+    /// The folder of the farm's state.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// A folder of the farm's state, made if need be.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, AppError> {
+        let path = self.data.join(name);
+        fs_err::create_dir_all(&path).map_err(|source| AppError::DataFolder {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(path)
+    }
+
+    /// The repository's folder.
+    #[must_use]
+    pub fn repository_folder(&self) -> PathBuf {
+        self.config
+            .repository
+            .path
+            .clone()
+            .unwrap_or_else(|| self.data.join("repository"))
+    }
+
+    /// The engine, after what a crash left on it was removed.
+    pub async fn engine(&self) -> Result<Engine, AppError> {
+        let address = std::env::var(environment::DOCKER_HOST).ok();
+        let engine = Engine::connect(&self.instance()?, address.as_deref()).await?;
+        let removed = sweep(&engine).await?;
+        if removed > 0 {
+            tracing::warn!(
+                removed,
+                "removed containers that an earlier process left behind"
+            );
+        }
+        Ok(engine)
+    }
+
+    /// The images of the machine's engine.
+    pub async fn images(&self) -> Result<Images, AppError> {
+        Ok(self.images_of(&self.engine().await?))
+    }
+
+    fn images_of(&self, engine: &Engine) -> Images {
+        Images::new(
+            engine,
+            self.data.join("images"),
+            self.config.images.mirror.clone(),
+        )
+    }
+
+    /// Where sources are kept.
+    pub fn sources(&self) -> Result<Store, AppError> {
+        let path = self.folder("")?;
+        Store::open(&path).map_err(|source| AppError::DataFolder { path, source })
+    }
+
+    /// What fetches repositories.
+    pub async fn fetcher(&self) -> Result<Fetcher, AppError> {
+        let engine = self.engine().await?;
+        let image = self
+            .images_of(&engine)
+            .find(ImageName::Fetcher, Target::Bookworm)
+            .await?;
+        let image = image.ok_or_else(|| SandboxError::ImageMissing {
+            image: ImageName::Fetcher.to_string(),
+        })?;
+        Ok(Fetcher::new(
+            engine,
+            image,
+            self.config.source.clone(),
+            self.sources()?,
+        ))
+    }
+
+    /// The farm's keys, made on first use.
+    pub fn keys(&self) -> Result<Keys, AppError> {
+        Ok(Keys::open_or_create(
+            &self.folder("")?.join("keys"),
+            &self.config.farm,
+            now,
+        )?)
+    }
+
+    /// The public statement key of this machine's own farm, if there is one.
+    pub fn statement_key(&self) -> Result<Option<StatementKey>, AppError> {
+        if self.data.join("keys").exists() {
+            Ok(Some(public_key(&self.keys()?)?))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The apt repository.
+    pub fn repository(&self) -> Result<Repository, AppError> {
+        let keys = self.keys()?;
+        let Config {
+            farm,
+            maintainer,
+            repository,
+            ..
+        } = &self.config;
+        let settings = Settings {
+            farm: farm.clone(),
+            url: repository.url.clone(),
+            channel: repository.channel.clone(),
+            valid_for: repository.valid_for,
+            maintainer: maintainer.clone(),
+            archive_keyring: keys.public().archive_keyring.clone(),
+            statement_pem: keys.public().statement_pem.clone(),
+        };
+        Ok(Repository::new(self.repository_folder(), settings))
+    }
+
+    /// Everything that builds are run with.
+    pub async fn farm(&self) -> Result<Farm, AppError> {
+        let engine = self.engine().await?;
+        let keys = self.keys()?;
+        Ok(Farm {
+            config: self.config.clone(),
+            builder: Builder::Laptop,
+            images: self.images_of(&engine),
+            engine,
+            sources: self.sources()?,
+            statement_key: public_key(&keys)?,
+            signer: Arc::new(keys),
+            repository: self.repository()?,
+            builds: self.folder("builds")?,
+        })
+    }
+
+    /// The id that marks what belongs to this farm on an engine that others use too; drawn on first use.
+    pub fn instance(&self) -> Result<String, AppError> {
+        let path = self.folder("")?.join("instance");
+        let wrong = |source| AppError::DataFolder {
+            path: path.clone(),
+            source,
+        };
+        match fs_err::read_to_string(&path) {
+            Ok(text) if uuid::Uuid::try_parse(text.trim()).is_ok() => Ok(text.trim().to_owned()),
+            Ok(_) => Err(wrong(io::Error::new(
+                ErrorKind::InvalidData,
+                "it holds no id; delete it",
+            ))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                draw_instance(&path).map_err(wrong)
+            }
+            Err(error) => Err(wrong(error)),
+        }
+    }
+}
+
+/// Writes a new id, unless another process was faster; then that one counts.
+fn draw_instance(path: &Path) -> io::Result<String> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let id = uuid::Uuid::new_v4().to_string();
+    io::Write::write_all(&mut file, id.as_bytes())?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(id),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+            Ok(fs_err::read_to_string(path)?.trim().to_owned())
+        }
+        Err(error) => Err(error.error),
+    }
+}
+
+fn public_key(keys: &Keys) -> Result<StatementKey, AppError> {
+    Ok(StatementKey::from_pem(&keys.public().statement_pem)?)
+}
+
+/// The time now.
+#[must_use]
+pub fn now() -> Timestamp {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn read_config(path: &Path) -> Result<Config, AppError> {
+    let text = fs_err::read_to_string(path).map_err(|source| AppError::ConfigUnreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    Config::parse(&text).map_err(|source| AppError::ConfigInvalid {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// `/var/lib/plugfarm` for root, else the user's own data folder (XDG Base Directory Specification).
+fn default_data_folder() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/lib/plugfarm"));
+    }
+    let variable = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let home = || variable("HOME").map(|home| home.join(".local/share"));
+    Some(variable("XDG_DATA_HOME").or_else(home)?.join("plugfarm"))
+}

@@ -1,0 +1,175 @@
+//! The arguments of every command. What a command does is in `commands`; nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::environment;
+use crate::model::{Channel, Namespace, Target};
+
+/// A sandboxed build farm for Wazo plugins: a git repository goes in, a signed .deb in an apt repository comes out.
+#[derive(Debug, Parser)]
+#[command(name = "plugfarm", version, propagate_version = true, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(super) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 the plugin's fault, 2 wrong usage, 3 the farm's or somebody \
+                          else's fault (try again).";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// The folder of the farm's state: keys, sources, builds, repository
+    #[arg(long, global = true, env = environment::DATA_DIR, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// The configuration file; without it, every setting has its default
+    #[arg(long, global = true, env = environment::CONFIG, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print one JSON object for machines, in place of words for people
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// What the farm itself logs on standard error, in tracing's filter syntax
+    #[arg(long, global = true, env = environment::LOG, default_value = "warn", value_name = "FILTER")]
+    pub(super) log: String,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say what is missing on this machine, with the command that mends it
+    Doctor,
+    /// Make and list the container images that builds run in
+    #[command(subcommand)]
+    Images(ImagesCommand),
+    /// Check a plugin without building it; a folder needs no Docker
+    Check(CheckArgs),
+    /// Build a plugin in the sandbox
+    Build(BuildArgs),
+    /// Publish built packages, with their evidence, in the apt repository
+    Publish(PublishArgs),
+    /// Walk from a package's bytes back to the commit it was built from
+    Verify(VerifyArgs),
+    /// Show and export the farm's keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Show and check the apt repository
+    #[command(subcommand)]
+    Repo(RepoCommand),
+}
+
+/// Commands about images.
+#[derive(Debug, Subcommand)]
+pub(super) enum ImagesCommand {
+    /// Make the images that are missing, from Debian packages
+    Build {
+        /// Only for this Debian release; may be given again
+        #[arg(long = "target", value_name = "RELEASE")]
+        targets: Vec<Target>,
+    },
+    /// List the images that exist
+    List,
+}
+
+/// Where a plugin comes from.
+#[derive(Debug, Args)]
+pub(super) struct SourceArgs {
+    /// The plugin: a folder, or the URL of a git repository (https, ssh, git)
+    #[arg(value_name = "PATH|URL")]
+    pub(super) location: String,
+    /// Branch, tag or commit; without it, the repository's default branch
+    #[arg(long = "ref", value_name = "REF")]
+    pub(super) reference: Option<String>,
+    /// The plugin's folder inside the repository
+    #[arg(long, value_name = "DIR")]
+    pub(super) subdirectory: Option<String>,
+    /// The namespace of a plugin in the old layout (package.yml), which has none of its own
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(super) namespace: Option<Namespace>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The plugin.
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// The plugin.
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
+    /// The Debian release to build for
+    #[arg(long, value_name = "RELEASE", default_value = "bookworm")]
+    pub(super) target: Target,
+    /// Where the package and its evidence go; without it, into the farm's state
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Publish the package when it is built
+    #[arg(long)]
+    pub(super) publish: bool,
+    /// Publish in this channel; without it, in the configured one
+    #[arg(long, value_name = "CHANNEL", requires = "publish")]
+    pub(super) channel: Option<Channel>,
+    /// Let this held finding pass, by its code; may be given again
+    #[arg(long = "allow", value_name = "CODE")]
+    pub(super) allow: Vec<String>,
+    /// Publish although the source is a folder with changes that no commit holds
+    #[arg(long, requires = "publish")]
+    pub(super) unpinned: bool,
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub(super) struct PublishArgs {
+    /// Packages that this farm built; their evidence lies beside them
+    #[arg(value_name = "DEB", required = true)]
+    pub(super) packages: Vec<PathBuf>,
+    /// Publish in this channel; without it, in the configured one
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) channel: Option<Channel>,
+    /// Publish although the source was a folder with changes that no commit holds
+    #[arg(long)]
+    pub(super) unpinned: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The package's file; its evidence lies beside it, or in the repository
+    #[arg(value_name = "DEB")]
+    pub(super) package: PathBuf,
+    /// A public statement key to trust, as a PEM file; without it, this farm's own and those that apt's keyrings installed
+    #[arg(long = "key", value_name = "FILE")]
+    pub(super) keys: Vec<PathBuf>,
+}
+
+/// Commands about keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Show the fingerprints
+    Show,
+    /// Write the public keys: the archive keyring (binary and armored) and the statement key
+    Export {
+        /// The folder to write to
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+}
+
+/// Commands about the repository.
+#[derive(Debug, Subcommand)]
+pub(super) enum RepoCommand {
+    /// Show what is published, and what a host needs to trust it
+    Show,
+    /// Verify every published byte against the repository's state and its signatures
+    Check,
+}

@@ -1,0 +1,145 @@
+//! `plugfarm check`: a folder needs no Docker; a URL is fetched as a build would fetch it.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::args::{CheckArgs, SourceArgs};
+use crate::cli::{Exit, output};
+use crate::model::{Blame, Failure};
+use crate::pipeline::read_tree;
+use crate::plugin::{self, CheckOptions, Checked};
+use crate::sandbox::{Cancel, LogEvent};
+use crate::source::{Asker, Location, Request, RequestedRef, Source, Subdirectory, from_folder};
+
+pub(in crate::cli) async fn run(
+    app: &App,
+    arguments: &CheckArgs,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    let located = match locate(&arguments.source) {
+        Ok(located) => located,
+        Err(error) => {
+            output::error(&error);
+            return Ok(Exit::Usage);
+        }
+    };
+    match check(app, &arguments.source, located).await? {
+        Ok(checked) => tell(&checked, json),
+        Err(failure) => refuse(&failure, json),
+    }
+}
+
+/// Where the plugin is, in checked words.
+struct Located {
+    location: Location,
+    reference: Option<RequestedRef>,
+    subdirectory: Option<Subdirectory>,
+}
+
+fn locate(arguments: &SourceArgs) -> anyhow::Result<Located> {
+    let (reference, subdirectory) = (&arguments.reference, &arguments.subdirectory);
+    Ok(Located {
+        location: Location::parse(&arguments.location, Asker::CommandLine)?,
+        reference: reference.as_deref().map(RequestedRef::new).transpose()?,
+        subdirectory: subdirectory.as_deref().map(Subdirectory::new).transpose()?,
+    })
+}
+
+async fn check(
+    app: &App,
+    arguments: &SourceArgs,
+    located: Located,
+) -> anyhow::Result<Result<Checked, Failure>> {
+    let limits = &app.config.source.limits;
+    let fetched = fetch(app, located).await?;
+    let options = CheckOptions {
+        legacy_namespace: arguments.namespace.clone(),
+        reserved_packages: app.config.plugins.reserved_packages.clone(),
+        ..CheckOptions::default()
+    };
+    let tree = fetched.and_then(|source| read_tree(&source, limits));
+    Ok(tree.map(|tree| plugin::check(&tree, &options)))
+}
+
+async fn fetch(app: &App, located: Located) -> anyhow::Result<Result<Source, Failure>> {
+    let Located {
+        location,
+        reference,
+        subdirectory,
+    } = located;
+    match location {
+        Location::Folder(folder) => {
+            let (limits, store) = (app.config.source.limits.clone(), app.sources()?);
+            let take = move || {
+                from_folder(
+                    &folder,
+                    reference.as_ref(),
+                    subdirectory.as_ref(),
+                    &limits,
+                    &store,
+                )
+            };
+            Ok(tokio::task::spawn_blocking(take).await?)
+        }
+        Location::Repository(url) => {
+            let fetcher = app.fetcher().await?;
+            let request = Request {
+                url,
+                reference,
+                subdirectory,
+            };
+            let mut ignore = |_: LogEvent<'_>| {};
+            Ok(fetcher.fetch(&request, &mut ignore, &Cancel::never()).await)
+        }
+    }
+}
+
+fn tell(checked: &Checked, json: bool) -> anyhow::Result<Exit> {
+    let plugin = checked.plugin.as_ref();
+    if json {
+        output::json(&json!({
+            "passed": plugin.is_some(),
+            "plugin": plugin.map(|plugin| plugin.manifest.id.to_string()),
+            "package": plugin.map(|plugin| plugin.manifest.id.package()),
+            "version": plugin.map(|plugin| plugin.manifest.version.to_string()),
+            "findings": checked.findings,
+        }))?;
+    } else {
+        for finding in &checked.findings {
+            output::line(&output::render_finding(finding));
+        }
+        match plugin.map(|plugin| &plugin.manifest) {
+            Some(manifest) => {
+                output::line(&format!(
+                    "{} {} can be built",
+                    manifest.id, manifest.version
+                ));
+            }
+            None => output::line("this plugin would be refused"),
+        }
+    }
+    Ok(if plugin.is_some() {
+        Exit::Done
+    } else {
+        Exit::Plugin
+    })
+}
+
+fn refuse(failure: &Failure, json: bool) -> anyhow::Result<Exit> {
+    if json {
+        output::json(&json!({
+            "passed": false,
+            "stage": failure.stage,
+            "code": failure.code,
+            "message": failure.message,
+            "hint": failure.hint,
+        }))?;
+    } else {
+        output::failure(failure);
+    }
+    Ok(if failure.blame() == Blame::Partner {
+        Exit::Plugin
+    } else {
+        Exit::Farm
+    })
+}

@@ -1,0 +1,191 @@
+//! `plugfarm doctor`: what is missing on this machine, with the command that mends it.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::{Exit, output};
+use crate::model::Target;
+use crate::sandbox::{Engine, ImageName, Images, self_test};
+
+/// How one thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Good,
+    Warning,
+    Missing,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Examined {
+    what: String,
+    state: State,
+    detail: String,
+    /// The command, or the words, that mend it.
+    mend: Option<String>,
+}
+
+pub(in crate::cli) async fn run(app: &App, json: bool) -> anyhow::Result<Exit> {
+    let mut all = vec![data_folder(app), keys(app), bootstrap()];
+    match app.engine().await {
+        Ok(engine) => {
+            all.push(good("engine", describe(&engine)));
+            all.extend(
+                engine
+                    .facts()
+                    .warnings()
+                    .into_iter()
+                    .map(|detail| Examined {
+                        what: "engine".to_owned(),
+                        state: State::Warning,
+                        detail,
+                        mend: None,
+                    }),
+            );
+            all.extend(images(&app.images().await?, &engine).await);
+        }
+        Err(error) => all.push(missing(
+            "engine",
+            error.to_string(),
+            "apt-get install docker.io, and let this user talk to it",
+        )),
+    }
+    let broken = all.iter().any(|examined| examined.state == State::Missing);
+    if json {
+        output::json(&json!({ "ready": !broken, "examined": all }))?;
+    } else {
+        all.iter()
+            .for_each(|examined| output::line(&output::examined(examined.mark(), examined)));
+        output::line(if broken {
+            "something is missing"
+        } else {
+            "ready to build"
+        });
+    }
+    Ok(if broken { Exit::Farm } else { Exit::Done })
+}
+
+impl Examined {
+    fn mark(&self) -> &'static str {
+        match self.state {
+            State::Good => "ok",
+            State::Warning => "warning",
+            State::Missing => "missing",
+        }
+    }
+}
+
+impl std::fmt::Display for Examined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:<12} {}", self.what, self.detail)?;
+        self.mend
+            .as_ref()
+            .map_or(Ok(()), |mend| write!(f, "\n          mend it: {mend}"))
+    }
+}
+
+fn good(what: &str, detail: String) -> Examined {
+    Examined {
+        what: what.to_owned(),
+        state: State::Good,
+        detail,
+        mend: None,
+    }
+}
+
+fn missing(what: &str, detail: String, mend: &str) -> Examined {
+    Examined {
+        what: what.to_owned(),
+        state: State::Missing,
+        detail,
+        mend: Some(mend.to_owned()),
+    }
+}
+
+fn data_folder(app: &App) -> Examined {
+    match app.folder("") {
+        Ok(path) => good("data folder", path.display().to_string()),
+        Err(error) => missing(
+            "data folder",
+            error.to_string(),
+            "name another one with --data-dir",
+        ),
+    }
+}
+
+fn keys(app: &App) -> Examined {
+    match app.keys() {
+        Ok(keys) => good(
+            "keys",
+            format!("archive key {}", keys.public().archive_fingerprint),
+        ),
+        Err(error) => missing("keys", error.to_string(), "as the message says"),
+    }
+}
+
+/// Needed only to make images, which a machine that has them never does.
+fn bootstrap() -> Examined {
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join("mmdebstrap").is_file())
+    });
+    if found {
+        good("mmdebstrap", "installed".to_owned())
+    } else {
+        missing(
+            "mmdebstrap",
+            "makes the images".to_owned(),
+            "apt-get install mmdebstrap",
+        )
+    }
+}
+
+fn describe(engine: &Engine) -> String {
+    let facts = engine.facts();
+    format!(
+        "Docker {}, {}, {}, cgroup v{}{}",
+        facts.version,
+        facts.runtime,
+        facts.storage_driver,
+        facts.cgroup_version,
+        if facts.rootless { ", rootless" } else { "" }
+    )
+}
+
+async fn images(images: &Images, engine: &Engine) -> Vec<Examined> {
+    let mut all = Vec::new();
+    let wanted = [(ImageName::Fetcher, Target::Bookworm)];
+    let builders = Target::ALL.map(|target| (ImageName::Builder, target));
+    for (name, target) in wanted.into_iter().chain(builders) {
+        let what = format!("image {name}:{target}");
+        let found = match images.find(name, target).await {
+            Ok(Some(image)) => image,
+            Ok(None) => {
+                all.push(missing(
+                    &what,
+                    "not made yet".to_owned(),
+                    "plugfarm images build",
+                ));
+                continue;
+            }
+            Err(error) => {
+                all.push(missing(&what, error.to_string(), error.hint()));
+                continue;
+            }
+        };
+        all.push(good(&what, format!("{} packages", found.packages.len())));
+        if name == ImageName::Builder && target == Target::Bookworm {
+            all.push(match self_test(engine, &found).await {
+                Ok(posture) if posture.is_sound() => good("sandbox", posture.to_string()),
+                Ok(posture) => missing(
+                    "sandbox",
+                    posture.to_string(),
+                    "the engine does not confine builds; do not use it",
+                ),
+                Err(error) => missing("sandbox", error.to_string(), error.hint()),
+            });
+        }
+    }
+    all
+}

@@ -1,0 +1,10 @@
+//! The commands, one file each: what they call, and what they print.
+
+pub(super) mod build;
+pub(super) mod check;
+pub(super) mod doctor;
+pub(super) mod images;
+pub(super) mod key;
+pub(super) mod publish;
+pub(super) mod repo;
+pub(super) mod verify;

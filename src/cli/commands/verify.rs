@@ -1,0 +1,143 @@
+//! `plugfarm verify`: from a package's bytes back to the commit.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::args::VerifyArgs;
+use crate::cli::{Exit, output};
+use crate::evidence::{StatementKey, VerifiedStatement};
+use crate::pipeline::verify_package;
+
+/// Where the keyring packages of farms put their statement keys.
+const INSTALLED_KEYS: &str = "/usr/share/plugfarm";
+/// The most bytes that a key file may have.
+const MAX_KEY: u64 = 16 * 1024;
+
+pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs, json: bool) -> anyhow::Result<Exit> {
+    let trusted = trusted_keys(app, &arguments.keys)?;
+    match verify_package(&arguments.package, &trusted) {
+        Ok(statement) => {
+            tell(&statement, json)?;
+            Ok(Exit::Done)
+        }
+        Err(failure) if json => {
+            output::json(&json!({
+                "verified": false,
+                "code": failure.code,
+                "message": failure.message,
+                "hint": failure.hint,
+            }))?;
+            Ok(Exit::Plugin)
+        }
+        Err(failure) => {
+            output::error(&anyhow::anyhow!("{}", failure.message));
+            output::line(&format!("  what to do:  {}", failure.hint));
+            Ok(Exit::Plugin)
+        }
+    }
+}
+
+/// The keys that were named; else this machine's own farm's, and those that keyring packages installed. Never one that
+/// lies beside the evidence.
+fn trusted_keys(app: &App, named: &[PathBuf]) -> anyhow::Result<Vec<StatementKey>> {
+    let mut keys = Vec::new();
+    if named.is_empty() {
+        keys.extend(app.statement_key()?);
+        for path in installed_keys() {
+            keys.push(read_key(&path)?);
+        }
+        anyhow::ensure!(
+            !keys.is_empty(),
+            "no key to trust: this machine has no farm and no farm's keyring package; name a key with --key"
+        );
+    }
+    for path in named {
+        keys.push(read_key(path)?);
+    }
+    Ok(keys)
+}
+
+fn installed_keys() -> Vec<PathBuf> {
+    let Ok(farms) = fs_err::read_dir(INSTALLED_KEYS) else {
+        return Vec::new();
+    };
+    let keys = farms.filter_map(|farm| Some(farm.ok()?.path().join("statement.pem")));
+    let mut keys: Vec<_> = keys.filter(|path| path.is_file()).collect();
+    keys.sort();
+    keys
+}
+
+fn read_key(path: &Path) -> anyhow::Result<StatementKey> {
+    let mut text = String::new();
+    fs_err::File::open(path)?
+        .take(MAX_KEY)
+        .read_to_string(&mut text)?;
+    StatementKey::from_pem(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+}
+
+fn tell(statement: &VerifiedStatement, json: bool) -> anyhow::Result<()> {
+    let commit = statement.commit().map(ToString::to_string);
+    let deb = statement.deb();
+    if json {
+        return output::json(&json!({
+            "verified": true,
+            "package": statement.package(),
+            "version": statement.version(),
+            "plugin": statement.plugin().to_string(),
+            "plugin_version": statement.plugin_version(),
+            "target": statement.target(),
+            "architecture": statement.architecture(),
+            "sha256": deb.sha256,
+            "commit": commit,
+            "pinned": statement.pinned(),
+            "source_url": statement.source_url(),
+            "source_sha256": statement.source_tar(),
+            "image_sha256": statement.image(),
+            "builder": statement.builder_id(),
+            "build": statement.build(),
+            "finished": statement.finished(),
+            "key": statement.key().id(),
+        }));
+    }
+    let source = match (&commit, statement.pinned()) {
+        (Some(commit), true) => format!("{} at commit {commit}", statement.source_url()),
+        (Some(commit), false) => {
+            format!(
+                "{} at commit {commit}, with changes",
+                statement.source_url()
+            )
+        }
+        (None, _) => format!("{}, which no commit holds", statement.source_url()),
+    };
+    let rows = [
+        (
+            "package",
+            format!("{} {}", statement.package(), statement.version()),
+        ),
+        ("sha256", deb.sha256.to_string()),
+        (
+            "signed by",
+            format!("statement key {}", statement.key().id()),
+        ),
+        (
+            "plugin",
+            format!("{} {}", statement.plugin(), statement.plugin_version()),
+        ),
+        ("source", source),
+        ("source tar", statement.source_tar().to_string()),
+        (
+            "built in",
+            format!("root file system {}", statement.image()),
+        ),
+        ("built by", statement.builder_id().to_owned()),
+        ("built at", statement.finished().to_string()),
+    ];
+    for (name, value) in rows {
+        output::line(&format!("{name:<11} {value}"));
+    }
+    output::line("verified: the bytes are what this farm built from that source");
+    Ok(())
+}
