@@ -3,13 +3,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    unreachable_pub,
     reason = "a test may stop at the first surprise"
 )]
 
 mod architecture;
+mod asterisk;
 mod evidence_independent;
 mod facts;
+mod farm;
 mod plugin_format;
+mod publishing;
 mod sandbox_attacks;
 mod sandbox_images;
 mod sandbox_lab;
@@ -21,3 +25,4 @@ mod source_access;
 mod source_fetch;
 mod source_hostile;
 mod source_lab;
+mod thread;

@@ -1,0 +1,130 @@
+//! What enters the repository, what does not, and what `verify` says of a package.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::farm::{TestFarm, commit, edit};
+
+/// Builds a fixture, unpublished, and returns its package's path.
+fn build(farm: &TestFarm, plugin: &Path) -> PathBuf {
+    let report = farm
+        .run(&["build", plugin.to_str().unwrap(), "--json"])
+        .succeeds()
+        .json();
+    PathBuf::from(report["artifacts"][0]["path"].as_str().unwrap())
+}
+
+fn publish(farm: &TestFarm, package: &Path) -> (i32, Value) {
+    let ran = farm.run(&["publish", package.to_str().unwrap(), "--json"]);
+    (ran.code, ran.json())
+}
+
+fn generation(farm: &TestFarm) -> Value {
+    farm.run(&["repo", "show", "--json"]).succeeds().json()["suites"][0]["generation"].clone()
+}
+
+#[test]
+fn the_same_content_again_changes_nothing() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    let first = farm.publish(&plugin, &[]);
+    let before = generation(&farm);
+    let again = farm.publish(&plugin, &[]);
+    assert_eq!(
+        first["artifacts"][0]["sha256"],
+        again["artifacts"][0]["sha256"]
+    );
+    assert_eq!(generation(&farm), before);
+}
+
+#[test]
+fn another_commit_under_a_used_version_is_refused() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    let before = generation(&farm);
+    edit(&plugin.join("helloworld.conf"), "***42", "***43");
+    commit(&plugin, 1_700_000_100);
+    let refused = farm.run(&["build", plugin.to_str().unwrap(), "--publish", "--json"]);
+    assert_eq!(
+        (refused.code, &refused.json()["code"]),
+        (1, &Value::from("version-used"))
+    );
+    assert_eq!(generation(&farm), before);
+}
+
+#[test]
+fn a_version_that_is_not_higher_is_refused() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    edit(&plugin.join("wazo/plugin.yml"), "0.0.1", "0.0.1~rc1");
+    commit(&plugin, 1_700_000_100);
+    let refused = farm.run(&["build", plugin.to_str().unwrap(), "--publish", "--json"]);
+    assert_eq!(
+        (refused.code, &refused.json()["code"]),
+        (1, &Value::from("version-not-higher"))
+    );
+}
+
+#[test]
+fn a_built_package_is_published_later_with_its_evidence() {
+    let farm = TestFarm::new();
+    let package = build(&farm, &farm.plugin("helloworld"));
+    let (code, report) = publish(&farm, &package);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(farm.run(&["repo", "check"]).code, 0);
+}
+
+#[test]
+fn a_package_without_its_evidence_is_not_published() {
+    let farm = TestFarm::new();
+    let package = build(&farm, &farm.plugin("helloworld"));
+    fs::remove_file(package.with_extension("intoto.jsonl")).unwrap();
+    let (code, report) = publish(&farm, &package);
+    assert_eq!(
+        (code, &report["code"]),
+        (3, &Value::from("evidence-invalid")),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_tampered_package_is_neither_verified_nor_published() {
+    let farm = TestFarm::new();
+    let package = build(&farm, &farm.plugin("helloworld"));
+    let path = package.to_str().unwrap();
+    let verified = farm.run(&["verify", path, "--json"]).succeeds().json();
+    assert_eq!(verified["package"], "wazo-plugind-helloworld-demo");
+    assert_eq!(verified["commit"].as_str().unwrap().len(), 40);
+
+    let mut bytes = fs::read(&package).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&package, bytes).unwrap();
+    assert_eq!(farm.run(&["verify", path]).code, 1);
+    assert_eq!(publish(&farm, &package).1["code"], "evidence-invalid");
+}
+
+#[test]
+fn evidence_that_another_farm_signed_is_not_trusted() {
+    let (farm, other) = (TestFarm::new(), TestFarm::new());
+    let package = build(&other, &other.plugin("helloworld"));
+    build(&farm, &farm.plugin("helloworld"));
+    assert_eq!(publish(&farm, &package).1["code"], "evidence-invalid");
+    let path = package.to_str().unwrap();
+    assert_eq!(
+        farm.run(&["verify", path]).code,
+        1,
+        "a key beside the evidence is no reason to trust it"
+    );
+    let keys = farm.data().join("their-keys");
+    other
+        .run(&["key", "export", keys.to_str().unwrap()])
+        .succeeds();
+    let key = keys.join("plugfarm-local-statement.pem");
+    farm.run(&["verify", path, "--key", key.to_str().unwrap()])
+        .succeeds();
+}
