@@ -9,6 +9,9 @@
 
 mod architecture;
 mod asterisk;
+mod deb_fixture;
+mod deb_lifecycle;
+mod deb_package;
 mod evidence_independent;
 mod facts;
 mod farm;

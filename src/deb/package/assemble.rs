@@ -199,30 +199,31 @@ fn md5sums(spec: &PackageSpec, payload: &Payload) -> String {
         .collect()
 }
 
-/// The entries of `data.tar` in the order of dpkg-deb: sorted, and links last, so that none comes before its target.
+/// The entries of `data.tar` in the order of dpkg-deb: folder by folder, each sorted, and links last, so that none comes
+/// before its target.
 fn data_entries(payload: &Payload) -> impl Iterator<Item = (&str, Attributes<'_>)> {
-    let attributes = |entry| match entry {
+    let is_link = |entry: &Entry| matches!(entry, Entry::Symlink { .. });
+    let mut entries: Vec<(&String, &Entry)> = payload.entries().iter().collect();
+    entries.sort_unstable_by(|(a, one), (b, other)| {
+        let links = is_link(one).cmp(&is_link(other));
+        links.then_with(|| a.split('/').cmp(b.split('/')))
+    });
+    let root = ("", Attributes::Directory { mode: 0o755 });
+    let rest = entries
+        .into_iter()
+        .map(|(path, entry)| (path.as_str(), attributes(entry)));
+    std::iter::once(root).chain(rest)
+}
+
+fn attributes(entry: &Entry) -> Attributes<'_> {
+    match entry {
         &Entry::Directory { mode } => Attributes::Directory { mode },
         Entry::File(file) => Attributes::File {
             mode: file.mode,
             size: file.content.size,
         },
         Entry::Symlink { target } => Attributes::Symlink { target },
-    };
-    let is_link = |entry: &Entry| matches!(entry, Entry::Symlink { .. });
-    let root = ("", Attributes::Directory { mode: 0o755 });
-    let plain = payload
-        .entries()
-        .iter()
-        .filter(move |(_, entry)| !is_link(entry));
-    let links = payload
-        .entries()
-        .iter()
-        .filter(move |(_, entry)| is_link(entry));
-    let rest = plain
-        .chain(links)
-        .map(move |(path, entry)| (path.as_str(), attributes(entry)));
-    std::iter::once(root).chain(rest)
+    }
 }
 
 fn data_tar<S, W>(

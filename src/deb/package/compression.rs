@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZeroU32;
 
 use flate2::write::GzEncoder;
-use liblzma::stream::{Check, Stream};
+use liblzma::stream::{Check, Filters, LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 
 /// How a member is compressed.
@@ -30,17 +30,29 @@ pub struct Compression {
     pub threads: NonZeroU32,
 }
 
-/// Up to this size a payload gets the highest useful level: it takes no time that anybody notices.
-const SMALL: u64 = 16 << 20;
+/// Up to this size a payload takes no time that anybody notices, however it is compressed.
+const SMALL: u64 = 1 << 20;
+
+/// Up to this size zstd's highest useful level takes a few seconds at most.
+const MEDIUM: u64 = 16 << 20;
 
 impl Compression {
-    /// What suits a payload of `bytes` for every target that the farm has: zstd, whose packages dpkg unpacks several times
-    /// faster than xz; at level 19 while that is quick, at 9 for what is large.
+    /// What suits a payload of `bytes` for every target that the farm has.
+    ///
+    /// Small ones get xz, Debian's own choice, which also the tools read that do not know zstd (lintian of bookworm). Others
+    /// get zstd, which dpkg unpacks several times faster: at level 19 while that is quick, at 9 for what is large.
     #[must_use]
     pub fn for_payload(bytes: u64, threads: NonZeroU32) -> Self {
+        let (method, level) = if bytes <= SMALL {
+            (Method::Xz, 6)
+        } else if bytes <= MEDIUM {
+            (Method::Zstd, 19)
+        } else {
+            (Method::Zstd, 9)
+        };
         Self {
-            method: Method::Zstd,
-            level: if bytes <= SMALL { 19 } else { 9 },
+            method,
+            level,
             threads,
         }
     }
@@ -66,7 +78,7 @@ impl Compression {
                 Ok(Encoder::Zstd(encoder))
             }
             Method::Xz => {
-                let stream = Stream::new_easy_encoder(self.level, Check::Crc64)?;
+                let stream = xz_stream(self.level, size)?;
                 Ok(Encoder::Xz(Box::new(XzEncoder::new_stream(inner, stream))))
             }
             Method::Gzip => {
@@ -76,6 +88,20 @@ impl Compression {
             }
         }
     }
+}
+
+/// An xz compressor whose dictionary, and so its memory, is no larger than what it will compress.
+fn xz_stream(level: u32, size: u64) -> io::Result<Stream> {
+    /// The smallest dictionary that xz takes, in bytes.
+    const SMALLEST: u64 = 4096;
+    /// The largest that is asked for here: the one of level 6.
+    const LARGEST: u64 = 8 << 20;
+    let size = size.clamp(SMALLEST, LARGEST).next_power_of_two();
+    let mut options = LzmaOptions::new_preset(level)?;
+    options.dict_size(u32::try_from(size).unwrap_or(u32::MAX));
+    let mut filters = Filters::new();
+    filters.lzma2(&options);
+    Ok(Stream::new_stream_encoder(&filters, Check::Crc64)?)
 }
 
 /// A compressor that writes to `W`.

@@ -66,7 +66,11 @@ fn read(bytes: &[u8]) -> (Summary, Vec<Installed>) {
 }
 
 fn zstd() -> Compression {
-    Compression::for_payload(0, threads(1))
+    Compression {
+        method: Method::Zstd,
+        level: 3,
+        threads: threads(1),
+    }
 }
 
 #[test]

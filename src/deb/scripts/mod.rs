@@ -6,6 +6,7 @@
 //! a removal works, and whatever dpkg says, an unknown word is no error.
 
 mod commands;
+mod functions;
 mod shell;
 mod text;
 

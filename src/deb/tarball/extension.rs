@@ -74,6 +74,9 @@ fn refused(key: &str) -> String {
 }
 
 fn set_once(slot: &mut Option<Vec<u8>>, value: Vec<u8>, what: &str) -> Result<(), String> {
+    if value.contains(&0) {
+        return Err(format!("its {what} has a NUL"));
+    }
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(format!("its {what} is given twice")),
@@ -108,9 +111,6 @@ fn records(mut rest: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
             .map_err(|_| malformed())?
             .to_owned();
         let value = value.get(1..).unwrap_or_default().to_vec();
-        if value.contains(&0) {
-            return Err(malformed());
-        }
         if found.insert(key, value).is_some() {
             return Err("its pax header has a record twice".to_owned());
         }

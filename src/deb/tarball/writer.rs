@@ -20,16 +20,25 @@ pub(crate) enum Attributes<'a> {
     Symlink { target: &'a str },
 }
 
+/// tar writes whole records of 20 blocks; dpkg-deb's archives show it.
+const RECORD: u64 = 20 * BLOCK;
+
 /// A tar that is being written to `W`.
 pub(crate) struct TarWriter<W> {
     inner: W,
     time: Timestamp,
+    /// Bytes so far.
+    written: u64,
 }
 
 impl<W: Write> TarWriter<W> {
     /// Every entry gets `time`.
     pub(crate) fn new(inner: W, time: Timestamp) -> Self {
-        Self { inner, time }
+        Self {
+            inner,
+            time,
+            written: 0,
+        }
     }
 
     /// Writes one entry; `path` has no leading slash and is empty for the root. `data` gives exactly the file's bytes.
@@ -49,8 +58,8 @@ impl<W: Write> TarWriter<W> {
         let mut header = self.header(attributes);
         copy_name(&mut header.as_old_mut().name, &name);
         copy_name(&mut header.as_old_mut().linkname, link);
-        header.set_cksum();
-        self.inner.write_all(header.as_bytes())?;
+        set_sum(&mut header);
+        self.write(header.as_bytes())?;
         match attributes {
             Attributes::File { size, .. } => self.data(data, size),
             _ => Ok(()),
@@ -59,8 +68,14 @@ impl<W: Write> TarWriter<W> {
 
     /// Ends the archive and gives the inner writer back.
     pub(crate) fn finish(mut self) -> io::Result<W> {
-        self.inner.write_all(&[0; 2 * BLOCK as usize])?;
+        let end = padded(self.written) - self.written;
+        io::copy(&mut io::repeat(0).take(end), &mut self.inner)?;
         Ok(self.inner)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len() as u64;
+        self.inner.write_all(bytes)
     }
 
     fn header(&self, attributes: Attributes<'_>) -> tar::Header {
@@ -84,8 +99,8 @@ impl<W: Write> TarWriter<W> {
         header.set_mode(0o644);
         header.set_mtime(0);
         copy_name(&mut header.as_old_mut().name, "././@LongLink");
-        header.set_cksum();
-        self.inner.write_all(header.as_bytes())?;
+        set_sum(&mut header);
+        self.write(header.as_bytes())?;
         self.data(&mut name.as_bytes().chain(&[0_u8][..]), size)
     }
 
@@ -93,11 +108,16 @@ impl<W: Write> TarWriter<W> {
         if io::copy(&mut data.take(size), &mut self.inner)? != size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.written += size;
         let zeros = [0; BLOCK as usize];
         let padding = usize::try_from(padding(size)).unwrap_or(0);
-        self.inner
-            .write_all(zeros.get(..padding).unwrap_or_default())
+        self.write(zeros.get(..padding).unwrap_or_default())
     }
+}
+
+/// The length of an archive with `written` bytes of entries: two blocks of zeros end it, in whole records.
+fn padded(written: u64) -> u64 {
+    (written + 2 * BLOCK).next_multiple_of(RECORD)
 }
 
 fn root_header(kind: tar::EntryType, size: u64) -> tar::Header {
@@ -111,6 +131,13 @@ fn root_header(kind: tar::EntryType, size: u64) -> tar::Header {
         copy_name(&mut gnu.gname, "root");
     }
     header
+}
+
+/// The sum as GNU tar writes it, six digits, so that a tar is to the byte the one that dpkg-deb would make.
+fn set_sum(header: &mut tar::Header) {
+    header.as_old_mut().cksum = [b' '; 8];
+    let sum: u32 = header.as_bytes().iter().map(|b| u32::from(*b)).sum();
+    copy_name(&mut header.as_old_mut().cksum, &format!("{sum:06o}\0 "));
 }
 
 fn copy_name(field: &mut [u8], name: &str) {
@@ -143,7 +170,7 @@ pub(crate) fn stream_size<'a>(entries: impl Iterator<Item = (&'a str, Attributes
                 Attributes::Symlink { target } => long(target.len()),
             }
     });
-    sizes.sum::<u64>() + 2 * BLOCK
+    padded(sizes.sum())
 }
 
 #[cfg(test)]
