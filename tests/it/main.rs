@@ -11,6 +11,7 @@ mod architecture;
 mod asterisk;
 mod deb_fixture;
 mod deb_lifecycle;
+mod deb_memory;
 mod deb_package;
 mod evidence_independent;
 mod facts;

@@ -1,5 +1,7 @@
 //! Writes a .deb: `debian-binary`, `control.tar`, `data.tar`, each a stream, all sorted, owned by root, of one time.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::ar::{HEADER, MAGIC, header};
@@ -78,16 +80,16 @@ where
     let content_digest = content_digest(spec, &payload)?;
     add_documents(spec, &mut payload, spool)?;
     let installed_size = installed_size(&payload);
-    let control = control_tar(spec, &payload, installed_size)?;
+    let control = control_files(spec, &payload, installed_size)?;
 
     out.seek(SeekFrom::Start(0))?;
     out.write_all(MAGIC)?;
     member(out, "debian-binary", spec, |out| out.write_all(b"2.0\n"))?;
     let name = |part: &str| format!("{part}.tar.{}", compression.extension());
     member(out, &name("control"), spec, |out| {
-        let mut encoder = compression.encoder(out, control.len() as u64)?;
-        encoder.write_all(&control)?;
-        encoder.finish().map(drop)
+        let size = stream_size(control_entries(&control));
+        let encoder = compression.encoder(out, size)?;
+        control_tar(spec, &control, encoder)
     })?;
     member(out, &name("data"), spec, |out| {
         let size = stream_size(data_entries(&payload));
@@ -146,57 +148,81 @@ fn member<O: Write + Seek>(
     out.seek(SeekFrom::Start(next)).map(drop)
 }
 
-/// The uncompressed `control.tar`: a few files, and two lists of the payload's paths.
-fn control_tar(
-    spec: &PackageSpec,
+/// A file of `control.tar`: its name, mode and text.
+type ControlFile<'a> = (&'static str, u32, Cow<'a, str>);
+
+/// The files of `control.tar`, in their order.
+fn control_files<'a>(
+    spec: &'a PackageSpec,
     payload: &Payload,
     installed_size: u64,
-) -> Result<Vec<u8>, AssembleError> {
-    let control = spec
-        .control(Some((&spec.version, installed_size)))?
-        .to_string();
-    let mut files = vec![("control", 0o644, control)];
+) -> Result<Vec<ControlFile<'a>>, AssembleError> {
     for path in &spec.conffiles {
         let known = path.strip_prefix('/').and_then(|path| payload.file(path));
         known.ok_or_else(|| AssembleError::Conffile { path: path.clone() })?;
     }
+    let control = spec
+        .control(Some((&spec.version, installed_size)))?
+        .to_string();
+    let mut files = vec![
+        ("control", 0o644, Cow::Owned(control)),
+        ("md5sums", 0o644, Cow::Owned(md5sums(spec, payload))),
+    ];
     if !spec.conffiles.is_empty() {
-        files.push(("conffiles", 0o644, spec.conffiles.join("\n") + "\n"));
+        files.push((
+            "conffiles",
+            0o644,
+            Cow::Owned(spec.conffiles.join("\n") + "\n"),
+        ));
     }
-    files.push(("md5sums", 0o644, md5sums(spec, payload)));
     files.extend(
         spec.scripts
             .iter()
-            .map(|(name, text)| (name, 0o755, text.to_owned())),
+            .map(|(name, text)| (name, 0o755, Cow::Borrowed(text))),
     );
     files.sort_unstable();
+    Ok(files)
+}
 
-    let mut tar = TarWriter::new(Vec::new(), spec.time);
-    tar.entry("", Attributes::Directory { mode: 0o755 }, &mut io::empty())?;
-    for (name, mode, text) in &files {
+fn control_entries<'a>(
+    files: &'a [ControlFile<'_>],
+) -> impl Iterator<Item = (&'a str, Attributes<'a>)> {
+    let root = ("", Attributes::Directory { mode: 0o755 });
+    let attributes = |(name, mode, text): &'a ControlFile<'_>| {
         let size = text.len() as u64;
-        tar.entry(
-            name,
-            Attributes::File { mode: *mode, size },
-            &mut text.as_bytes(),
-        )?;
+        (*name, Attributes::File { mode: *mode, size })
+    };
+    std::iter::once(root).chain(files.iter().map(attributes))
+}
+
+fn control_tar<W: Write>(
+    spec: &PackageSpec,
+    files: &[ControlFile<'_>],
+    encoder: Encoder<'_, W>,
+) -> io::Result<()> {
+    let mut tar = TarWriter::new(encoder, spec.time);
+    let texts = std::iter::once("").chain(files.iter().map(|(_, _, text)| &**text));
+    for ((name, attributes), text) in control_entries(files).zip(texts) {
+        tar.entry(name, attributes, &mut text.as_bytes())?;
     }
-    Ok(tar.finish()?)
+    tar.finish()?.finish().map(drop)
 }
 
 /// The sums of all files but the conffiles, which dpkg keeps itself (deb-md5sums(5)).
 fn md5sums(spec: &PackageSpec, payload: &Payload) -> String {
-    let conffiles: std::collections::BTreeSet<&str> = spec
+    let conffiles = spec
         .conffiles
         .iter()
-        .filter_map(|path| path.strip_prefix('/'))
-        .collect();
-    let files = payload
+        .filter_map(|path| path.strip_prefix('/'));
+    let conffiles: BTreeSet<&str> = conffiles.collect();
+    let mut text = String::new();
+    for (path, file) in payload
         .files()
-        .filter(|(path, _)| !conffiles.contains(path));
-    files
-        .map(|(path, file)| format!("{}  {path}\n", file.content.md5))
-        .collect()
+        .filter(|(path, _)| !conffiles.contains(path))
+    {
+        text.extend([&file.content.md5.to_string(), "  ", path, "\n"]);
+    }
+    text
 }
 
 /// The entries of `data.tar` in the order of dpkg-deb: folder by folder, each sorted, and links last, so that none comes

@@ -1,10 +1,12 @@
 //! What a package holds, as one digest that does not depend on its version: two builds that have the same content digest
 //! need no two versions.
 
+use std::io::{self, Write};
+
 use super::PackageSpec;
 use crate::deb::control::ControlError;
 use crate::deb::payload::{Entry, Payload};
-use crate::model::Sha256;
+use crate::model::{Sha256, Sha256Writer};
 
 /// Digests the control fields without `Version` and `Installed-Size`, the scripts, the conffiles, the copyright text and
 /// every entry of `payload`, as it is before [`assemble`](super::assemble) adds the changelog.
@@ -15,11 +17,16 @@ use crate::model::Sha256;
 /// # Errors
 /// A field that no control paragraph may have.
 pub fn content_digest(spec: &PackageSpec, payload: &Payload) -> Result<Sha256, ControlError> {
-    let mut text = format!("plugfarm content 1\n{}\n", spec.control(None)?);
+    let mut digest = Sha256Writer::new(io::sink());
     let mut line = |line: String| {
-        text.push_str(&line);
-        text.push('\n');
+        // Writing to a sink does not fail.
+        let written = digest
+            .write_all(line.as_bytes())
+            .and_then(|()| digest.write_all(b"\n"));
+        debug_assert!(written.is_ok());
     };
+    line("plugfarm content 1".to_owned());
+    line(spec.control(None)?.to_string());
     for (name, script) in spec.scripts.iter() {
         line(format!("script {name} {}", Sha256::of(script.as_bytes())));
     }
@@ -37,5 +44,5 @@ pub fn content_digest(spec: &PackageSpec, payload: &Payload) -> Result<Sha256, C
             Entry::Symlink { target } => format!("symlink /{path}\nto {target}"),
         });
     }
-    Ok(Sha256::of(text.as_bytes()))
+    Ok(digest.finish().1)
 }

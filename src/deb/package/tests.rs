@@ -91,18 +91,38 @@ fn every_compression_gives_the_same_package() {
 
 #[test]
 fn the_number_of_threads_does_not_change_the_bytes() {
+    // At level 1 zstd gives each thread 2 MiB, so that there is work for more than one.
+    let large: Vec<u8> = (0_u32..2_500_000)
+        .flat_map(|n| (n / 7 * 7919).to_le_bytes())
+        .collect();
     let package = |count| {
-        assembled(
-            &spec(),
-            Compression {
-                threads: threads(count),
-                ..zstd()
-            },
-        )
-        .1
+        let mut spool = spool();
+        let mut payload = payload(&mut spool);
+        payload
+            .insert_file("usr/share/large", 0o644, &large, &mut spool)
+            .unwrap();
+        let compression = Compression {
+            level: 1,
+            threads: threads(count),
+            ..zstd()
+        };
+        let mut out = Cursor::new(Vec::new());
+        assemble(&spec(), payload, &mut spool, compression, &mut out).unwrap()
     };
     assert_eq!(package(1), package(2));
     assert_eq!(package(1), package(7));
+}
+
+#[test]
+fn small_payloads_get_what_every_tool_reads() {
+    assert_eq!(
+        Compression::for_payload(1000, threads(2)).method,
+        Method::Xz
+    );
+    assert_eq!(
+        Compression::for_payload(100 << 20, threads(2)).method,
+        Method::Zstd
+    );
 }
 
 #[test]

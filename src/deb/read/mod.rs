@@ -348,3 +348,6 @@ fn installed(
         size: header.size,
     })
 }
+
+#[cfg(test)]
+mod tests;
