@@ -135,10 +135,28 @@ impl Plugin {
     }
 }
 
-/// The images of hosts, one for each target; `PLUGFARM_TEST_HOSTS` names others, with spaces between them.
+/// The images of hosts: the newest `plugfarm/host` of every target, or what `PLUGFARM_TEST_HOSTS` names, with spaces
+/// between them.
 fn host_images() -> Vec<String> {
-    let images = std::env::var("PLUGFARM_TEST_HOSTS").unwrap_or_else(|_| "tmin:1".to_owned());
-    images.split_whitespace().map(str::to_owned).collect()
+    if let Ok(named) = std::env::var("PLUGFARM_TEST_HOSTS") {
+        return named.split_whitespace().map(str::to_owned).collect();
+    }
+    let mut list = Command::new("docker");
+    list.args([
+        "images",
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+        "plugfarm/host",
+    ]);
+    let listed = String::from_utf8(list.output().expect("docker starts").stdout).unwrap();
+    let mut targets = BTreeSet::new();
+    let newest = |image: &&str| targets.insert(image.split('-').next().map(str::to_owned));
+    let images: Vec<String> = listed.lines().filter(newest).map(str::to_owned).collect();
+    assert!(
+        !images.is_empty(),
+        "there is no image `plugfarm/host`; run `plugfarm images build`"
+    );
+    images
 }
 
 /// The image of one host, for what does not depend on the target.

@@ -325,7 +325,8 @@ dpkg -i one.deb
 calls
 mkdir -p /var/lib/plugfarm/rules
 chown 1000 /var/lib/plugfarm/rules
-dpkg -r $package
+said=$(dpkg -r $package 2>&1)
+says "$said" '`rules postrm'"'"' is skipped'
 called "uninstall in / reading ''"
 healthy 'rc '
 "#,

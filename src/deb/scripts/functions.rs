@@ -173,6 +173,12 @@ else
     echo "$package: $rules is not root's alone; \`rules uninstall' is skipped" >&2
 fi"#;
 
+pub(super) const POSTRM: &str = r#"if trusted "$backup"; then
+    run "$backup" postrm
+elif [ -e "$backup" ]; then
+    echo "$package: $backup is not root's alone; \`rules postrm' is skipped" >&2
+fi"#;
+
 /// Folders of the farm's own go when nothing is left in them.
 pub(super) const TIDY: &str = r#"for folder in /removed /replaced /rules ''; do
     rmdir "$state$folder" 2>/dev/null || true

@@ -1,7 +1,7 @@
 //! The texts of the four scripts.
 
 use super::functions::{
-    ASIDE, CHECK_WAZO, INSTALL, OWN_HOME, REMOVE, REPLACE, RESTORE, RETIRE, RUN,
+    ASIDE, CHECK_WAZO, INSTALL, OWN_HOME, POSTRM, REMOVE, REPLACE, RESTORE, RETIRE, RUN,
     SET_CONFFILES_ASIDE, TIDY, TRUSTED, UNINSTALL,
 };
 use super::shell::{command, list_function, quote};
@@ -78,7 +78,7 @@ pub(super) fn postrm(spec: &PluginScripts<'_>) -> String {
         Hooks::Rules { postrm } => {
             if *postrm {
                 script.add(&[TRUSTED, RUN]);
-                remove.push("if trusted \"$backup\"; then run \"$backup\" postrm; fi");
+                remove.push(POSTRM);
             }
             remove.push("rm -f -- \"$backup\"");
             purge.push("rm -f -- \"$backup\"");
