@@ -13,6 +13,7 @@ mod deb_fixture;
 mod deb_lifecycle;
 mod deb_memory;
 mod deb_package;
+mod deb_takeover;
 mod evidence_independent;
 mod facts;
 mod farm;
