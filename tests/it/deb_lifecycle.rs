@@ -271,9 +271,10 @@ absent /etc/hello.conf
 
 #[test]
 fn the_commands_of_the_old_layout_run_once_each_way() {
-    let record = b"install\x003\0asterisk\0-x\0dialplan reload\0install\x002\0wazo-missing\0it's\0\
-                   uninstall\x003\0asterisk\0-x\0dialplan reload\0";
-    let hooks = Hooks::Commands(ServiceCommands::parse(record).unwrap());
+    let command = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let reload: Vec<String> = command(&["asterisk", "-x", "dialplan reload"]);
+    let install = vec![reload.clone(), command(&["wazo-missing", "it's"])];
+    let hooks = Hooks::Commands(ServiceCommands::new(install, vec![reload]).unwrap());
     on_a_host(
         &[("one", plugin("1.0").hooks(hooks).package())],
         r#"

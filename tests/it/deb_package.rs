@@ -197,11 +197,14 @@ fn what_an_engine_returns_is_a_payload() {
     let long = "d".repeat(120);
     let output = built_by(&format!(
         "umask 000; mkdir -p usr/bin etc/{long}; echo hi > etc/{long}/é; echo a > usr/bin/a; ln usr/bin/a usr/bin/b; \
-         ln -s /usr/bin/a usr/bin/c; chown 1000:1000 usr/bin/a; chmod 750 usr/bin/a; echo 'dist x.whl' > ../facts"
+         ln -s /usr/bin/a usr/bin/c; chown 1000:1000 usr/bin/a; chmod 750 usr/bin/a; echo 'archive x.whl' > ../facts"
     ))
     .unwrap();
     let payload = &output.payload;
-    assert_eq!(output.facts.as_deref(), Some(b"dist x.whl\n".as_slice()));
+    assert_eq!(
+        output.notes.facts.as_deref(),
+        Some(b"archive x.whl\n".as_slice())
+    );
     assert_eq!(payload.file(&format!("etc/{long}/é")).unwrap().mode, 0o644);
     assert_eq!(payload.file("usr/bin/a"), payload.file("usr/bin/b"));
     assert_eq!(payload.file("usr/bin/a").unwrap().mode, 0o750);

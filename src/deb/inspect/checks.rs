@@ -109,6 +109,9 @@ checks! {
     WorldWritable = "payload-world-writable", Warn,
         "Everybody could have written to a file; the package ships it writable for root alone.",
         "Give it to the user who writes it, in the `install` step.";
+    UninstallFailed = "payload-uninstall-failed", Warn,
+        "`make uninstall` failed in the sandbox, so what it would call on a host may not be known in full.",
+        "Let `make uninstall` remove with `rm -f`, and end a command that may fail with `|| true`.";
     NameCollision = "payload-name-collision", Warn,
         "Two names in one folder look the same, or differ in case alone.",
         "Rename one of them.";

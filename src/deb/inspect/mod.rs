@@ -40,12 +40,20 @@ pub fn inspect(inspection: &Inspection<'_>) -> Vec<Finding> {
     let payload = inspection.payload;
     let mut report = Report::default();
     nothing_in_it(inspection, &mut report);
+    uninstall(inspection.facts, &mut report);
     files(payload, &mut report);
     places::check(payload, &mut report);
     python::check(payload, inspection.target, &mut report);
     names::check(payload, &mut report);
     log::check(inspection.log, &mut report);
     report.findings()
+}
+
+/// The old layout's way back, which was tried in the sandbox.
+fn uninstall(facts: &Facts, report: &mut Report) {
+    if let Some(status @ 1..) = facts.uninstall_status() {
+        report.add(Check::UninstallFailed, &format!("status {status}"));
+    }
 }
 
 /// The plugin that built something and shipped nothing of it.

@@ -128,7 +128,7 @@ fn a_payload_with_nothing_in_it_is_held() {
 
 #[test]
 fn an_archive_that_was_built_and_not_shipped_is_held() {
-    let facts = "dist dist/toy_my_plugin-1.2.3.linux-x86_64.tar.gz\nother x\n";
+    let facts = "archive dist/toy_my_plugin-1.2.3.linux-x86_64.tar.gz\nother x\n";
     let without = payload(&[("etc/x.yml", 0o644, b"x")]);
     let findings = judged(&without, facts, &[]);
     assert_eq!(codes(&findings), ["payload-archive-lost"]);
@@ -138,6 +138,18 @@ fn an_archive_that_was_built_and_not_shipped_is_held() {
         findings[0].message
     );
     assert_eq!(judged(&payload(&[(MODULE, 0o644, b"")]), facts, &[]), []);
+}
+
+#[test]
+fn a_failed_uninstall_of_the_old_layout_is_reported() {
+    let fine = payload(&[("etc/x", 0o644, b"x")]);
+    assert_eq!(
+        codes(&judged(&fine, "uninstall 2\n", &[])),
+        ["payload-uninstall-failed"]
+    );
+    for facts in ["uninstall 0\n", "uninstall x\n", ""] {
+        assert_eq!(judged(&fine, facts, &[]), [], "{facts}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct PayloadLimits {
     pub names_bytes: u64,
     /// Directories above an entry.
     pub depth: u64,
-    /// The `facts` and `commands` files beside the tree, in bytes each.
+    /// The notes beside the tree, in bytes each.
     pub note_bytes: u64,
 }
 

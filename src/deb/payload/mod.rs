@@ -16,7 +16,7 @@ mod tests;
 
 pub use error::{PayloadError, Rule};
 pub use limits::{Budget, PayloadLimits};
-pub use reader::{BuildOutput, FolderCopy, add_folder, read_output};
+pub use reader::{BuildOutput, FolderCopy, Notes, add_folder, read_output};
 
 use super::spool::{Content, Spool};
 

@@ -17,15 +17,24 @@ use crate::model::printable;
 pub struct BuildOutput {
     /// The tree.
     pub payload: Payload,
+    /// What the runner noted beside it.
+    pub notes: Notes,
+}
+
+/// The small files beside the tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
     /// The runner's notes about the build; see [`Facts`](crate::deb::inspect::Facts).
     pub facts: Option<Vec<u8>>,
-    /// The service commands that a plugin of the old layout called; see
-    /// [`ServiceCommands`](crate::deb::scripts::ServiceCommands).
-    pub commands: Option<Vec<u8>>,
+    /// The record of the service commands that a plugin of the old layout called when it was installed.
+    pub install_commands: Option<Vec<u8>>,
+    /// Likewise, when it was uninstalled.
+    pub uninstall_commands: Option<Vec<u8>>,
 }
 
 /// Reads what a build left behind: a tar whose entries lie below `folder` (such as `out`), with the tree in
-/// `folder/tree` and the notes `folder/facts` and `folder/commands` beside it. Contents go to `spool`.
+/// `folder/tree` and the notes `folder/facts`, `folder/commands/install` and `folder/commands/uninstall` beside it. Contents
+/// go to `spool`.
 ///
 /// # Errors
 /// The first entry that breaks a rule or a limit; an archive that cannot be read.
@@ -62,8 +71,7 @@ pub fn read_output<S: Read + Write + Seek>(
     }
     Ok(BuildOutput {
         payload: intake.payload,
-        facts: notes.facts,
-        commands: notes.commands,
+        notes,
     })
 }
 
@@ -280,13 +288,6 @@ impl<'a, S: Read + Write + Seek> Intake<'a, S> {
     }
 }
 
-/// The two small files beside the tree.
-#[derive(Default)]
-struct Notes {
-    facts: Option<Vec<u8>>,
-    commands: Option<Vec<u8>>,
-}
-
 impl Notes {
     fn take(
         &mut self,
@@ -297,8 +298,10 @@ impl Notes {
         limits: &PayloadLimits,
     ) -> Result<(), PayloadError> {
         let slot = match inside(path, folder) {
+            Some("commands") if header.kind == EntryKind::Directory => return Ok(()),
             Some("facts") => &mut self.facts,
-            Some("commands") => &mut self.commands,
+            Some("commands/install") => &mut self.install_commands,
+            Some("commands/uninstall") => &mut self.uninstall_commands,
             _ => return Err(PayloadError::refused(path, Rule::Unexpected)),
         };
         if header.kind != EntryKind::File {

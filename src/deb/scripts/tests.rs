@@ -149,9 +149,10 @@ fn names_of_conffiles_are_data_and_no_code() {
 
 #[test]
 fn recorded_commands_run_once_and_are_quoted() {
-    let record =
-        b"install\x003\0asterisk\0-x\0dialplan 'reload'\0uninstall\x002\0systemctl\0$(x)\0";
-    let hooks = Hooks::Commands(ServiceCommands::parse(record).unwrap());
+    let command = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let install = vec![command(&["asterisk", "-x", "dialplan 'reload'"])];
+    let uninstall = vec![command(&["systemctl", "$(x)"])];
+    let hooks = Hooks::Commands(ServiceCommands::new(install, uninstall).unwrap());
     let set = scripts(&[], &WazoVersions::default(), &hooks);
     assert!(
         set.postinst

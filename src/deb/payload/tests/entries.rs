@@ -5,7 +5,9 @@ use super::*;
 #[test]
 fn a_plain_tree_is_read_with_its_digests() {
     let output = Tar::tree()
-        .file("out/facts", b"dist dist/a.tar.gz\n")
+        .file("out/facts", b"archive dist/a.tar.gz\n")
+        .directory("out/commands/")
+        .file("out/commands/install", b"1\0asterisk\0")
         .directory("out/tree/etc/")
         .file("out/tree/etc/a.conf", b"abc")
         .symlink("out/tree/etc/b.conf", "a.conf")
@@ -19,11 +21,12 @@ fn a_plain_tree_is_read_with_its_digests() {
     );
     assert_eq!(output.payload.entries().len(), 3);
     assert_eq!(output.payload.bytes(), 3);
-    assert_eq!(
-        output.facts.as_deref(),
-        Some(b"dist dist/a.tar.gz\n".as_slice())
-    );
-    assert_eq!(output.commands, None);
+    let notes = Notes {
+        facts: Some(b"archive dist/a.tar.gz\n".to_vec()),
+        install_commands: Some(b"1\0asterisk\0".to_vec()),
+        uninstall_commands: None,
+    };
+    assert_eq!(output.notes, notes);
 }
 
 #[test]
@@ -162,6 +165,8 @@ fn entries_beside_the_tree_are_refused() {
         "../x",
         "/etc/x",
         "outer",
+        "out/commands/other",
+        "out/commands/install/x",
         "out/treeish",
     ] {
         assert_eq!(
