@@ -39,6 +39,14 @@ impl Target {
         }
     }
 
+    /// The architecture of the machines that the farm builds on, and of the packages that are not for all.
+    #[must_use]
+    pub fn architecture(self) -> Architecture {
+        match self {
+            Self::Bookworm | Self::Trixie => Architecture::Amd64,
+        }
+    }
+
     /// The minor version of the release's own Python 3, whose folder names appear in payloads.
     #[must_use]
     pub fn python(self) -> &'static str {

@@ -9,12 +9,12 @@ use super::run::{Built, Ran};
 use crate::deb::Spool;
 use crate::deb::inspect::{Facts, Inspection, inspect};
 use crate::deb::payload::{
-    BuildOutput, FolderCopy, Payload, PayloadLimits, add_folder, read_output,
+    BuildOutput, FolderCopy, Notes, Payload, PayloadLimits, add_folder, read_output,
 };
 use crate::deb::scripts::ServiceCommands;
 use crate::model::{Failure, FailureCode, Stage};
 use crate::plugin::Layout;
-use crate::sandbox::OUTPUT;
+use crate::sandbox::{OUTPUT, recorded_commands};
 
 /// A file tree that may become a package.
 pub(super) struct Inspected {
@@ -59,7 +59,7 @@ pub(super) async fn run(
         .map_err(|error| error.failure(Stage::Inspect))?
         .map_err(|error| error.failure())?;
     judge(attempt, request, &output)?;
-    let commands = service_commands(output.commands.as_deref())?;
+    let commands = service_commands(&output.notes)?;
     let payload = add_metadata(attempt, checked, output.payload, &mut spool, &limits)?;
     let files = payload.files().count();
     let summary = format!("{files} files, {}", bytesize::ByteSize::b(payload.bytes()));
@@ -89,7 +89,7 @@ fn judge(
     output: &BuildOutput,
 ) -> Result<(), Failure> {
     let trouble: Vec<_> = attempt.log.trouble().cloned().collect();
-    let facts = Facts::parse(output.facts.as_deref().unwrap_or_default());
+    let facts = Facts::parse(output.notes.facts.as_deref().unwrap_or_default());
     let findings = inspect(&Inspection {
         payload: &output.payload,
         target: request.target,
@@ -109,19 +109,21 @@ fn judge(
         })
 }
 
-fn service_commands(record: Option<&[u8]>) -> Result<ServiceCommands, Failure> {
-    let Some(record) = record else {
-        return Ok(ServiceCommands::default());
-    };
-    ServiceCommands::parse(record).map_err(|error| {
+/// What a plugin of the old layout called on services, as the stubs recorded it.
+fn service_commands(notes: &Notes) -> Result<ServiceCommands, Failure> {
+    let refused = |message: String| {
         let hint = "call only asterisk, systemctl, service and wazo-* in the Makefile's targets";
-        Failure::new(
-            Stage::Inspect,
-            FailureCode::OutputUnsafe,
-            error.to_string(),
-            hint,
-        )
-    })
+        Failure::new(Stage::Inspect, FailureCode::OutputUnsafe, message, hint)
+    };
+    let read = |record: &Option<Vec<u8>>| {
+        recorded_commands(record.as_deref().unwrap_or_default())
+            .ok_or_else(|| refused("the record of service commands was tampered with".to_owned()))
+    };
+    let (install, uninstall) = (
+        read(&notes.install_commands)?,
+        read(&notes.uninstall_commands)?,
+    );
+    ServiceCommands::new(install, uninstall).map_err(|error| refused(error.to_string()))
 }
 
 /// Adds what tells a host that this package is a plugin: the `wazo` folder as it is in the source, or, for the old layout,

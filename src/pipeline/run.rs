@@ -7,7 +7,8 @@ use super::attempt::{Attempt, now};
 use super::check::Checked;
 use super::log::BuildLog;
 use super::observer::Observer;
-use crate::model::{Architecture, Failure, Stage, Timestamp};
+use crate::model::{Failure, Stage, Timestamp};
+use crate::plugin::Layout;
 use crate::sandbox::{Finished, Image, ImageName, LogEvent, Run, SandboxError, Step};
 
 /// What was built, in what, and when: what every later stage hands on.
@@ -27,12 +28,20 @@ pub(super) struct Ran {
 /// Runs both steps.
 pub(super) async fn run(attempt: &mut Attempt<'_>, checked: Checked) -> Result<Ran, Failure> {
     let began = attempt.begin(Stage::Build)?;
-    let image = find_image(attempt).await?;
+    let image = find_image(attempt, &checked).await.map_err(|mut failure| {
+        failure.lines = attempt.log.telling();
+        failure
+    })?;
     let source = checked.source();
     let tar =
         fs_err::File::open(&source.tar).map_err(Attempt::storage(Stage::Build, "the source"))?;
     let started = now();
-    let container = Run::rules(&image, tar, source.commit_time, Architecture::Amd64)
+    let architecture = attempt.report.target.architecture();
+    let run = match checked.plugin.layout {
+        Layout::Standard => Run::rules(&image, tar, source.commit_time, architecture),
+        Layout::Legacy => Run::legacy(&image, tar, source.commit_time, architecture),
+    };
+    let container = run
         .limits(&attempt.farm.config.limits)
         .build(attempt.id.as_str(), 1)
         .start(&attempt.farm.engine)
@@ -65,17 +74,30 @@ pub(super) async fn run(attempt: &mut Attempt<'_>, checked: Checked) -> Result<R
     })
 }
 
-async fn find_image(attempt: &Attempt<'_>) -> Result<Image, Failure> {
+/// The target's builder image, with the packages that the plugin asks for and the folders that its layout needs.
+async fn find_image(attempt: &mut Attempt<'_>, checked: &Checked) -> Result<Image, Failure> {
     let images = &attempt.farm.images;
     let target = attempt.report.target;
     let found = images
         .find(ImageName::Builder, target)
         .await
         .map_err(failed)?;
-    found.ok_or_else(|| {
+    let base = found.ok_or_else(|| {
         let image = format!("{}:{target}", ImageName::Builder);
         failed(SandboxError::ImageMissing { image })
-    })
+    })?;
+    let wanted = &checked.plugin.manifest.build_depends;
+    let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
+    let mut watcher = Watcher::new(&mut attempt.log, attempt.observer, Instant::now());
+    let mut progress = |line: &str| watcher.line(line);
+    let image = images
+        .with_packages(&base, &wanted, &mut progress)
+        .await
+        .map_err(failed)?;
+    match checked.plugin.layout {
+        Layout::Standard => Ok(image),
+        Layout::Legacy => images.legacy(&image, &mut progress).await.map_err(failed),
+    }
 }
 
 fn failed(error: SandboxError) -> Failure {
@@ -112,12 +134,16 @@ impl<'a> Watcher<'a> {
         }
     }
 
+    fn line(&mut self, text: &str) {
+        match self.log.append(text) {
+            Ok(line) => self.observer.log(&line),
+            Err(error) => self.broken = self.broken.take().or(Some(error)),
+        }
+    }
+
     fn take(&mut self, event: LogEvent<'_>) {
         match event {
-            LogEvent::Line { text, .. } => match self.log.append(text) {
-                Ok(line) => self.observer.log(&line),
-                Err(error) => self.broken = self.broken.take().or(Some(error)),
-            },
+            LogEvent::Line { text, .. } => self.line(text),
             LogEvent::Step(Step {
                 stage,
                 status: Some(0),

@@ -12,7 +12,7 @@ use crate::evidence::{
     Artifact, BuildFacts, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage, LimitFacts,
     PAYLOAD_TYPE, SandboxFacts, SourceFacts, buildinfo, envelope, sbom, statement,
 };
-use crate::model::{Architecture, Failure, FailureCode, Sha256, SigningError, Stage};
+use crate::model::{Failure, FailureCode, Sha256, SigningError, Stage};
 use crate::sandbox::{self, Run, seccomp_digest};
 
 /// A package with its signed evidence.
@@ -146,7 +146,7 @@ fn facts(attempt: &Attempt<'_>, request: &Request, assembled: &Assembled) -> Bui
         build_depends,
         source: source_facts(&assembled.built),
         image: image_facts(&assembled.built.image),
-        environment: Run::environment(checked.source().commit_time, Architecture::Amd64),
+        environment: Run::environment(checked.source().commit_time, request.target.architecture()),
         limits: limit_facts(&farm.config.limits),
         sandbox: sandbox_facts(attempt, checked.fetched.apart),
         farm: FarmFacts {
