@@ -11,6 +11,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::app::{App, AppError};
+use crate::model::InvalidValue;
+use crate::source::LocationError;
 use crate::telemetry::{self, LogFormat};
 use args::{Cli, Command};
 
@@ -37,14 +39,28 @@ pub fn main() -> ExitCode {
         LogFormat::Text
     };
     telemetry::start(&cli.global.log, format);
+    let json = cli.global.json;
     let exit = dispatch(cli).unwrap_or_else(|error| {
+        let exit = blame(&error);
         output::error(&error);
-        match error.downcast_ref::<AppError>() {
-            Some(AppError::ConfigInvalid { .. } | AppError::ConfigUnreadable { .. }) => Exit::Usage,
-            _ => Exit::Farm,
+        if json {
+            output::json_error(&error, exit == Exit::Usage);
         }
+        exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// Whose fault it is that a command could not be carried out.
+fn blame(error: &anyhow::Error) -> Exit {
+    let usage = match error.downcast_ref::<AppError>() {
+        Some(error) => matches!(
+            error,
+            AppError::ConfigInvalid { .. } | AppError::ConfigUnreadable { .. }
+        ),
+        None => error.is::<InvalidValue>() || error.is::<LocationError>(),
+    };
+    if usage { Exit::Usage } else { Exit::Farm }
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<Exit> {

@@ -115,10 +115,31 @@ pub(super) fn progress(text: &str) {
 
 /// What went wrong, and why.
 pub(super) fn error(error: &anyhow::Error) {
-    anstream::eprintln!("{RED}error:{RED:#} {error}");
-    for cause in error.chain().skip(1) {
-        anstream::eprintln!("  because: {cause}");
+    let mut said = error.to_string();
+    anstream::eprintln!("{RED}error:{RED:#} {said}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors say their cause themselves.
+        if !said.contains(&cause) {
+            anstream::eprintln!("  because: {cause}");
+            said = cause;
+        }
     }
+}
+
+/// The object that a program gets when a command could not be carried out at all.
+pub(super) fn json_error(error: &anyhow::Error, usage: bool) {
+    let (code, blame) = if usage {
+        ("usage", "caller")
+    } else {
+        ("farm-unavailable", "farm")
+    };
+    let object = serde_json::json!({
+        "outcome": "failed",
+        "code": code,
+        "blame": blame,
+        "message": error.to_string(),
+    });
+    line(&object.to_string());
 }
 
 /// A failure.

@@ -1,14 +1,14 @@
 //! Stage `publish`: what was built enters the apt repository, with evidence that verifies against the farm's own key.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::attempt::{Attempt, Farm, now};
 use super::request::PublishRequest;
 use super::sign::Signed;
 use crate::evidence::{self, StatementKey, VerifiedStatement};
-use crate::model::{Channel, Failure, FailureCode, Sha256Writer, Stage, Suite, Target};
+use crate::model::{Channel, Failure, FailureCode, Sha256, Sha256Writer, Stage, Suite, Target};
 use crate::repo::{Publication, Publishable, RepoError};
 
 /// The most bytes that an evidence file may have; `evidence::verify` has the same limit.
@@ -105,9 +105,14 @@ pub(super) fn not_pinned(stage: Stage) -> Failure {
 ///
 /// [`FailureCode::EvidenceInvalid`] when there is no evidence, no trusted key signed it, or it is about other bytes.
 pub fn verify_package(deb: &Path, trusted: &[StatementKey]) -> Result<VerifiedStatement, Failure> {
-    let path = deb.with_extension("intoto.jsonl");
+    let found = digest(deb).map_err(|error| {
+        invalid(
+            format!("the package cannot be read: {error}"),
+            "name a .deb that is there",
+        )
+    })?;
     let mut bytes = Vec::new();
-    let reading = fs_err::File::open(&path)
+    let reading = fs_err::File::open(deb.with_extension("intoto.jsonl"))
         .and_then(|file| file.take(MAX_EVIDENCE + 1).read_to_end(&mut bytes));
     reading.map_err(|error| {
         invalid(
@@ -117,20 +122,51 @@ pub fn verify_package(deb: &Path, trusted: &[StatementKey]) -> Result<VerifiedSt
     })?;
     let statement = evidence::verify(&bytes, trusted)
         .map_err(|error| invalid(error.to_string(), "build the package again, with this farm"))?;
-    let mut digest = Sha256Writer::new(std::io::sink());
-    fs_err::File::open(deb)
-        .and_then(|mut file| std::io::copy(&mut file, &mut digest))
-        .map_err(|error| invalid(error.to_string(), "name a .deb that can be read"))?;
-    let (_, sha256, _) = digest.finish();
-    if sha256 == statement.deb().sha256 {
-        Ok(statement)
-    } else {
+    let signed = statement.deb().sha256;
+    if found != signed {
         let message = format!(
-            "the package is not what was built: its SHA-256 is {sha256}, the signed one is {}",
-            statement.deb().sha256
+            "the package is not what was built: its SHA-256 is {found}, the signed one is {signed}"
         );
-        Err(invalid(message, "get the package again, or build it again"))
+        return Err(invalid(message, "get the package again, or build it again"));
     }
+    verify_companions(deb, &statement)?;
+    Ok(statement)
+}
+
+/// Checks what lies beside the package under the names that the statement gives. What is not there is not looked for: the
+/// package can be verified without its log.
+fn verify_companions(deb: &Path, statement: &VerifiedStatement) -> Result<(), Failure> {
+    let signed = statement.deb();
+    for subject in statement
+        .subjects()
+        .iter()
+        .filter(|subject| *subject != signed)
+    {
+        match digest(&deb.with_file_name(&subject.name)) {
+            Ok(found) if found == subject.sha256 => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Ok(_) => {
+                let message = format!(
+                    "{} is not what the build left: it was changed",
+                    subject.name
+                );
+                return Err(invalid(
+                    message,
+                    "get the file again, or build the package again",
+                ));
+            }
+            Err(error) => {
+                return Err(invalid(error.to_string(), "make the file readable"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn digest(path: &Path) -> io::Result<Sha256> {
+    let mut writer = Sha256Writer::new(io::sink());
+    io::copy(&mut fs_err::File::open(path)?, &mut writer)?;
+    Ok(writer.finish().1)
 }
 
 fn invalid(message: String, hint: &str) -> Failure {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use sequoia_openpgp::crypto;
 
+use crate::evidence::pre_authentication_encoding;
 use crate::model::{Sha256, StatementSignature};
 
 /// What precedes the 32 secret bytes in the PKCS#8 form of an Ed25519 key (RFC 8410, section 7).
@@ -79,18 +80,6 @@ impl fmt::Debug for StatementKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StatementKey({})", self.key_id())
     }
-}
-
-/// DSSE's PAE: `DSSEv1`, then type and payload, each with its length in bytes before it.
-fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "DSSEv1 {} {payload_type} {} ",
-        payload_type.len(),
-        payload.len()
-    );
-    let mut encoding = head.into_bytes();
-    encoding.extend(payload);
-    encoding
 }
 
 fn wrap_pem(der: &[u8], label: &str) -> String {

@@ -254,7 +254,7 @@ mod tests {
         desk.write(".git/config", "[core]\n\tfsmonitor = touch /tmp/owned\n");
         let source = desk.take(None).unwrap();
         assert_eq!(source.commit, None);
-        assert!(!source.pinned());
+        assert!(!source.pinned);
         let time = source.commit_time.seconds();
         assert_eq!(
             entries(&source),
@@ -278,7 +278,7 @@ mod tests {
         let source = desk.take(None).unwrap();
         assert!(source.commit.is_some());
         assert_eq!(source.commit_time.seconds(), 1_700_000_000);
-        assert!(source.pinned());
+        assert!(source.pinned);
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
             let desk = Desk::repository();
             change(&desk);
             let source = desk.take(None).unwrap();
-            assert!(!source.pinned());
+            assert!(!source.pinned);
             assert!(source.commit.is_some());
             assert_eq!(source.commit_time.seconds(), 1_700_000_000);
         }
@@ -321,7 +321,7 @@ mod tests {
         desk.git(&["commit", "-q", "-m", "y"]);
         fs::remove_file(desk.path("owned")).unwrap();
         desk.write("crlf", "a\r\nb\r\n");
-        assert!(desk.take(None).unwrap().pinned());
+        assert!(desk.take(None).unwrap().pinned);
         assert!(!desk.path("owned").exists(), "no filter was run");
     }
 
@@ -358,7 +358,7 @@ mod tests {
         let (folder, file) = hash.trim_end().split_at(2);
         fs::remove_file(desk.path(&format!(".git/objects/{folder}/{file}"))).unwrap();
         let source = desk.take(None).unwrap();
-        assert!(!source.pinned(), "an object is missing");
+        assert!(!source.pinned, "an object is missing");
         assert!(!owned.exists(), "and nothing was run to fetch it");
     }
 
@@ -377,7 +377,7 @@ mod tests {
                 format!("644 {time} wazo/plugin.yml")
             ]
         );
-        assert!(source.pinned());
+        assert!(source.pinned);
     }
 
     #[test]

@@ -66,11 +66,3 @@ pub struct Source {
     /// Whether the tar holds exactly what the commit holds.
     pub pinned: bool,
 }
-
-impl Source {
-    /// Whether the tar holds exactly what the commit holds. What is not pinned is published only on express demand.
-    #[must_use]
-    pub fn pinned(&self) -> bool {
-        self.pinned
-    }
-}

@@ -9,6 +9,7 @@
 
 mod architecture;
 mod asterisk;
+mod command_line;
 mod deb_fixture;
 mod deb_lifecycle;
 mod deb_memory;

@@ -128,3 +128,16 @@ fn evidence_that_another_farm_signed_is_not_trusted() {
     farm.run(&["verify", path, "--key", key.to_str().unwrap()])
         .succeeds();
 }
+
+#[test]
+fn evidence_that_was_changed_is_noticed() {
+    let farm = TestFarm::new();
+    let package = build(&farm, &farm.plugin("helloworld"));
+    let path = package.to_str().unwrap();
+    farm.run(&["verify", path]).succeeds();
+    let bill = package.with_extension("cdx.json");
+    fs::write(&bill, fs::read_to_string(&bill).unwrap() + " ").unwrap();
+    assert_eq!(farm.run(&["verify", path]).code, 1);
+    fs::remove_file(&bill).unwrap();
+    farm.run(&["verify", path]).succeeds();
+}

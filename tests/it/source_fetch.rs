@@ -41,7 +41,7 @@ async fn a_ref_of_any_kind_leads_to_its_commit() {
         assert_eq!(source.resolved_ref.as_deref(), name, "{reference}");
         let there = paths(&source).contains(&"644 two".to_owned());
         assert_eq!(there, *commit == two, "{reference}");
-        assert!(source.pinned());
+        assert!(source.pinned);
     }
 }
 
@@ -123,7 +123,7 @@ async fn a_clean_folder_and_its_fetched_commit_are_the_same_tar() {
     let limits = SourceLimits::default();
     let folder = from_folder(repository.folder.path(), None, None, &limits, &store).unwrap();
     let fetched = sources.fetch(&url, "").await.unwrap();
-    assert!(folder.pinned());
+    assert!(folder.pinned);
     assert_eq!(
         (folder.sha256, folder.commit),
         (fetched.sha256, fetched.commit)

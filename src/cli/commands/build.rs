@@ -13,13 +13,7 @@ pub(in crate::cli) async fn run(
     arguments: &BuildArgs,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    let request = match request(app, arguments) {
-        Ok(request) => request,
-        Err(error) => {
-            output::error(&error);
-            return Ok(Exit::Usage);
-        }
-    };
+    let request = request(app, arguments)?;
     let farm = app.farm().await?;
     let (canceller, cancel) = Canceller::new();
     let interrupted = tokio::spawn(async move {

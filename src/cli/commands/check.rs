@@ -16,13 +16,7 @@ pub(in crate::cli) async fn run(
     arguments: &CheckArgs,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    let located = match locate(&arguments.source) {
-        Ok(located) => located,
-        Err(error) => {
-            output::error(&error);
-            return Ok(Exit::Usage);
-        }
-    };
+    let located = locate(&arguments.source)?;
     match check(app, &arguments.source, located).await? {
         Ok(checked) => tell(&checked, json),
         Err(failure) => refuse(&failure, json),
