@@ -1,100 +1,70 @@
 //! What may get in: a package whose verified statement is about its very bytes, at a version that nothing else has.
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::state::{Published, SuiteState};
-use super::{RepoError, Repository, files, layout};
+use super::storage::{Expected, Storage};
+use super::{RepoError, layout};
 use crate::deb::control::Paragraph;
 use crate::deb::read::{ReadLimits, read_summary};
-use crate::evidence::{Artifact, VerifiedStatement};
-use crate::model::{Suite, Timestamp};
+use crate::evidence::{self, Artifact, StatementKey, VerifiedStatement};
+use crate::model::{Sha256, Sha256Writer, Suite, Timestamp};
 
-/// The most bytes that a piece of evidence may have.
-const MAX_EVIDENCE: u64 = 256 << 20;
+/// The most bytes that a file of signed statements may have; [`evidence::verify`] has the same limit.
+const MAX_STATEMENT: u64 = 4 << 20;
+
+/// What the repository says of a package, and no package may say of itself.
+const OURS: &[&str] = &[
+    "Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "Status",
+];
 
 /// A package that may be published, with the statement that proves where it comes from. Verification alone makes a
 /// [`VerifiedStatement`], so nothing unverified can be published.
 #[derive(Debug)]
 pub struct Publishable {
     path: PathBuf,
+    /// The signed statement as it is written, which goes into the repository.
+    evidence: Vec<u8>,
     statement: VerifiedStatement,
     control: Paragraph,
 }
 
 impl Publishable {
-    /// Reads the package at `path`, and checks that it says of itself what `statement` says of it. Its evidence lies beside
-    /// it, under the names that the statement gives.
+    /// Reads the package at `path`, and checks that it is the one that `statement` is about. Its evidence lies beside it:
+    /// the statement in `<stem>.intoto.jsonl`, the rest under the names that the statement gives.
     ///
     /// # Errors
     ///
     /// [`RepoError::Mismatch`], [`RepoError::Read`], [`RepoError::Io`].
     pub fn open(path: &Path, statement: VerifiedStatement) -> Result<Self, RepoError> {
-        let file = fs_err::File::open(path).map_err(RepoError::io("read", path))?;
-        let control = read_summary(file, &ReadLimits::default())?.control;
-        let said = [
-            ("Package", statement.package().to_owned()),
-            ("Version", statement.version().to_string()),
-            ("Architecture", statement.architecture().to_string()),
-        ];
-        for (field, expected) in said {
-            let found = control.get(field).unwrap_or_default();
-            if found != expected {
-                let reason = format!("its `{field}` is `{found}`, the signed one is `{expected}`");
-                return Err(RepoError::Mismatch { reason });
-            }
+        let (control, found) = read_package(path)?;
+        if found != expected(statement.deb()) {
+            return Err(mismatch(format!(
+                "the package's SHA-256 is {}, the signed one is {}",
+                found.sha256,
+                statement.deb().sha256
+            )));
         }
+        check_control(&control, &statement)?;
         Ok(Self {
+            evidence: read_evidence(path)?,
             path: path.to_owned(),
             statement,
             control,
         })
     }
 
-    /// Refuses what would change a published version, or would be no upgrade for any host.
-    pub(super) fn check_version(
-        &self,
-        state: &SuiteState,
-        history: &[Published],
-    ) -> Result<Admission, RepoError> {
-        let statement = &self.statement;
-        let used = |reason: &str| RepoError::VersionUsed {
-            package: statement.package().to_owned(),
-            version: statement.version().to_string(),
-            reason: reason.to_owned(),
-        };
-        for published in history {
-            if published.sha256 == statement.deb().sha256 {
-                continue;
-            }
-            let same_version =
-                published.plugin_version.as_ref() == Some(statement.plugin_version());
-            if same_version && published.commit.as_ref() != statement.commit() {
-                return Err(used(&match &published.commit {
-                    Some(commit) => format!("from commit {commit}"),
-                    None => "from a folder that no commit holds".to_owned(),
-                }));
-            }
-            if published.version == *statement.version() {
-                return Err(used("with other bytes"));
-            }
-        }
-        let versions = state.versions(statement.package());
-        if versions
-            .iter()
-            .any(|published| published.sha256 == statement.deb().sha256)
-        {
-            return Ok(Admission::Already);
-        }
-        match versions.first() {
-            Some(highest) if highest.version >= *statement.version() => {
-                Err(RepoError::VersionNotHigher {
-                    package: statement.package().to_owned(),
-                    version: statement.version().to_string(),
-                    published: highest.version.to_string(),
-                    suite: state.suite.to_string(),
-                })
-            }
-            _ => Ok(Admission::New),
+    /// Whether the farm itself has signed for the package: the key that verified it must be the farm's, and the evidence
+    /// beside the package must say what was verified.
+    pub(super) fn check_evidence(&self, key: &StatementKey) -> Result<(), RepoError> {
+        let verified = evidence::verify(&self.evidence, std::slice::from_ref(key))?;
+        if verified == self.statement {
+            Ok(())
+        } else {
+            Err(mismatch(
+                "the statement beside the package is another one".to_owned(),
+            ))
         }
     }
 
@@ -103,23 +73,76 @@ impl Publishable {
         if self.statement.target() == suite.target {
             return Ok(());
         }
-        let reason = format!(
-            "it was built for {}, not for {suite}",
-            self.statement.target()
-        );
-        Err(RepoError::Mismatch { reason })
+        let target = self.statement.target();
+        Err(mismatch(format!(
+            "it was built for {target}, not for {suite}"
+        )))
     }
 
-    pub(super) fn statement(&self) -> &VerifiedStatement {
-        &self.statement
-    }
-
-    /// Puts the package and its evidence in their places, which are named by content; says what to publish of it.
-    pub(super) fn store(
+    /// Refuses what would change a published version, or would be no upgrade for any host of the suite. `history` is what
+    /// is published for the release, in any channel. Gives what is published of the same content already.
+    pub(super) fn judge(
         &self,
-        repository: &Repository,
-        published: Timestamp,
-    ) -> Result<Published, RepoError> {
+        state: &SuiteState,
+        history: &[Published],
+    ) -> Result<Option<Published>, RepoError> {
+        let statement = &self.statement;
+        let mut same = None;
+        for published in history
+            .iter()
+            .filter(|published| published.package == statement.package())
+        {
+            if self.is_content_of(published) {
+                same = Some(published);
+            } else if let Some(reason) = self.conflict(published) {
+                return Err(RepoError::VersionUsed {
+                    package: statement.package().to_owned(),
+                    version: statement.version().to_string(),
+                    reason,
+                });
+            }
+        }
+        if let Some(same) = same.filter(|same| state.holds(same.sha256)) {
+            return Ok(Some(same.clone()));
+        }
+        match state.highest(statement.package()) {
+            Some(highest) if highest.version >= *statement.version() => {
+                Err(RepoError::VersionNotHigher {
+                    package: statement.package().to_owned(),
+                    version: statement.version().to_string(),
+                    published: highest.version.to_string(),
+                    suite: state.suite.to_string(),
+                })
+            }
+            _ => Ok(same.cloned()),
+        }
+    }
+
+    /// Whether `published` is the same version of the same content from the same commit. Its bytes may differ: another
+    /// compressor wrote them. They stay.
+    fn is_content_of(&self, published: &Published) -> bool {
+        let statement = &self.statement;
+        published.version == *statement.version()
+            && published.commit.as_ref() == statement.commit()
+            && published.content == statement.content()
+    }
+
+    /// What speaks against publishing this beside `published`, in words that follow a comma.
+    fn conflict(&self, published: &Published) -> Option<String> {
+        let statement = &self.statement;
+        let same_plugin_version =
+            published.plugin_version.as_ref() == Some(statement.plugin_version());
+        if same_plugin_version && published.commit.as_ref() != statement.commit() {
+            return Some(match &published.commit {
+                Some(commit) => format!("from commit {commit}"),
+                None => "from a folder that no commit holds".to_owned(),
+            });
+        }
+        (published.version == *statement.version()).then(|| "with other content".to_owned())
+    }
+
+    /// What is published of it.
+    pub(super) fn entry(&self, published: Timestamp) -> Published {
         let (statement, deb) = (&self.statement, self.statement.deb());
         let filename = layout::pool(
             statement.package(),
@@ -127,56 +150,118 @@ impl Publishable {
             statement.architecture(),
             deb.sha256,
         );
-        let mut file = fs_err::File::open(&self.path).map_err(RepoError::io("read", &self.path))?;
-        files::create(&repository.root.join(&filename), &mut file, deb.sha256)?;
-        self.store_evidence(repository)?;
-        Ok(Published {
+        Published {
             package: statement.package().to_owned(),
             version: statement.version().clone(),
             architecture: statement.architecture(),
             plugin_version: Some(statement.plugin_version().clone()),
             commit: statement.commit().cloned(),
+            source: Some(statement.source_tar()),
             content: statement.content(),
+            statement: Some(Sha256::of(&self.evidence)),
             sha256: deb.sha256,
             size: deb.size,
-            stanza: stanza(&self.control, &filename, deb),
+            stanza: stanza(&self.control, &filename, expected(deb)),
             filename,
             published,
-        })
+        }
     }
 
-    fn store_evidence(&self, repository: &Repository) -> Result<(), RepoError> {
-        let deb = self.statement.deb().sha256;
-        let folder = repository.root.join(layout::evidence(deb));
-        for subject in self
-            .statement
-            .subjects()
-            .iter()
-            .filter(|subject| subject.sha256 != deb)
-        {
+    /// Puts the package and its evidence in their places, which are named by content.
+    pub(super) fn store(&self, storage: &Storage, entry: &Published) -> Result<(), RepoError> {
+        let deb = self.statement.deb();
+        copy(storage, &self.path, &entry.filename, expected(deb))?;
+        let others = self.statement.subjects().iter();
+        for subject in others.filter(|subject| subject.name != deb.name) {
             let path = self.path.with_file_name(&subject.name);
-            let mut file = fs_err::File::open(&path).map_err(RepoError::io("read", &path))?;
-            files::create(&folder.join(&subject.name), &mut file, subject.sha256)?;
+            let key = layout::evidence(deb.sha256, &subject.name);
+            copy(storage, &path, &key, expected(subject))?;
         }
-        let path = self.path.with_extension("intoto.jsonl");
-        let failed = || RepoError::io("read", &path);
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        let bytes = files::read(&path, MAX_EVIDENCE)?
-            .ok_or(missing)
-            .map_err(failed())?;
-        files::replace(&repository.root.join(layout::attestation(deb)), &bytes)
+        let content = Expected::of(&self.evidence);
+        let key = layout::attestation(deb.sha256);
+        storage.create(&key, &mut self.evidence.as_slice(), content)
     }
 }
 
-/// Whether a package is new to a suite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
-    New,
-    Already,
+fn mismatch(reason: String) -> RepoError {
+    RepoError::Mismatch { reason }
+}
+
+/// What the bytes of an artifact must be.
+pub(super) fn expected(artifact: &Artifact) -> Expected {
+    Expected {
+        sha256: artifact.sha256,
+        size: artifact.size,
+    }
+}
+
+/// What a package says of itself, and what its bytes are: of the same bytes, read once.
+fn read_package(path: &Path) -> Result<(Paragraph, Expected), RepoError> {
+    let failed = || RepoError::io("read", path);
+    let file = fs_err::File::open(path).map_err(failed())?;
+    let mut reader = Digesting {
+        inner: io::BufReader::new(file),
+        digest: Sha256Writer::new(io::sink()),
+    };
+    let control = read_summary(&mut reader, &ReadLimits::default())?.control;
+    io::copy(&mut reader, &mut io::sink()).map_err(failed())?;
+    let (_, sha256, size) = reader.digest.finish();
+    Ok((control, Expected { sha256, size }))
+}
+
+/// A reader that digests what is read through it.
+struct Digesting<R> {
+    inner: R,
+    digest: Sha256Writer<io::Sink>,
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        io::Write::write_all(&mut self.digest, buffer.get(..read).unwrap_or_default())?;
+        Ok(read)
+    }
+}
+
+fn check_control(control: &Paragraph, statement: &VerifiedStatement) -> Result<(), RepoError> {
+    let said = [
+        ("Package", statement.package().to_owned()),
+        ("Version", statement.version().to_string()),
+        ("Architecture", statement.architecture().to_string()),
+    ];
+    for (field, expected) in said {
+        let found = control.get(field).unwrap_or_default();
+        if found != expected {
+            return Err(mismatch(format!(
+                "its `{field}` is `{found}`, the signed one is `{expected}`"
+            )));
+        }
+    }
+    match OURS.iter().find(|name| control.get(name).is_some()) {
+        Some(name) => Err(mismatch(format!(
+            "it has the field `{name}`, which is the repository's to write"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The file of signed statements beside the package.
+fn read_evidence(package: &Path) -> Result<Vec<u8>, RepoError> {
+    let path = package.with_extension("intoto.jsonl");
+    let mut bytes = Vec::new();
+    fs_err::File::open(&path)
+        .and_then(|file| file.take(MAX_STATEMENT + 1).read_to_end(&mut bytes))
+        .map_err(RepoError::io("read", &path))?;
+    Ok(bytes)
+}
+
+fn copy(storage: &Storage, from: &Path, key: &str, expected: Expected) -> Result<(), RepoError> {
+    let mut file = fs_err::File::open(from).map_err(RepoError::io("read", from))?;
+    storage.create(key, &mut file, expected)
 }
 
 /// A paragraph of `Packages`: every control field as it is, then where the package is and what its bytes are.
-pub(super) fn stanza(control: &Paragraph, filename: &str, deb: &Artifact) -> String {
+pub(super) fn stanza(control: &Paragraph, filename: &str, deb: Expected) -> String {
     format!(
         "{control}Filename: {filename}\nSize: {}\nSHA256: {}\n",
         deb.size, deb.sha256

@@ -1,7 +1,14 @@
-//! Verifies every published byte: what hosts see against the state, and the state against the packages.
+//! Verifies every published byte: what hosts see against the state, and the state against the packages and their evidence.
 
-use super::state::SuiteState;
-use super::{RepoError, Repository, files, layout};
+use super::index;
+use super::state::{Published, SuiteState};
+use super::storage::Expected;
+use super::{RepoError, Repository, layout};
+use crate::evidence::{self, StatementKey};
+use crate::model::{Architecture, Sha256};
+
+/// The most bytes that a checked text may have.
+const MAX_TEXT: u64 = 4 << 30;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,7 +25,8 @@ pub struct Checked {
 pub type Verifier<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>, String>;
 
 impl Repository {
-    /// Checks every suite.
+    /// Checks every suite: its signature, the indices that its Release lists at both their places, the packages and the
+    /// evidence of each.
     ///
     /// # Errors
     ///
@@ -27,7 +35,8 @@ impl Repository {
         let mut checked = Checked::default();
         for state in self.suites()? {
             checked.suites += 1;
-            self.check_suite(&state, verify, &mut checked.problems)?;
+            self.check_release(&state, verify, &mut checked.problems)?;
+            self.check_indices(&state, &mut checked.problems)?;
             for published in &state.packages {
                 checked.packages += 1;
                 self.check_package(published, &mut checked.problems)?;
@@ -36,14 +45,24 @@ impl Repository {
         Ok(checked)
     }
 
-    fn check_suite(
+    fn check_release(
         &self,
         state: &SuiteState,
         verify: Verifier<'_>,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
         let suite = &state.suite;
-        let folder = self.root.join(layout::dists(suite));
+        for (name, text) in [
+            ("InRelease", &state.in_release),
+            ("Release", &state.release),
+            ("Release.gpg", &state.release_gpg),
+        ] {
+            let key = format!("{}/{name}", layout::dists(suite));
+            let found = self.storage().get(&key, MAX_TEXT)?;
+            if found.as_deref() != Some(text.as_bytes()) {
+                problems.push(format!("{key} is not what the state says"));
+            }
+        }
         match verify(state.in_release.as_bytes()) {
             Err(reason) => problems.push(format!("{suite}: InRelease does not verify: {reason}")),
             Ok(text) if text.trim_ascii_end() != state.release.as_bytes().trim_ascii_end() => {
@@ -51,27 +70,37 @@ impl Repository {
             }
             Ok(_) => {}
         }
-        let indices = self.render(state)?;
-        let mut expected = vec![
-            ("InRelease".to_owned(), state.in_release.as_bytes()),
-            ("Release".to_owned(), state.release.as_bytes()),
-            ("Release.gpg".to_owned(), state.release_gpg.as_bytes()),
-        ];
-        for file in &indices {
-            let line = format!(" {} {} {}\n", file.sha256, file.bytes.len(), file.path);
-            if !state.release.contains(&line) {
+        Ok(())
+    }
+
+    fn check_indices(
+        &self,
+        state: &SuiteState,
+        problems: &mut Vec<String>,
+    ) -> Result<(), RepoError> {
+        let folder = layout::dists(&state.suite);
+        let listed = state.listed();
+        for (path, expected) in &listed {
+            for place in [path.clone(), layout::by_hash(path, expected.sha256)] {
+                self.check_bytes(&format!("{folder}/{place}"), *expected, problems)?;
+            }
+        }
+        for (place, _) in &state.retired {
+            let key = format!("{folder}/{place}");
+            let named = place.rsplit('/').next().and_then(|name| name.parse().ok());
+            let found = self.storage().head(&key)?.map(|found| found.sha256);
+            if found.is_none() || found != named {
                 problems.push(format!(
-                    "{suite}: Release does not list {} as it is",
-                    file.path
+                    "{key}, of an earlier publication, is missing or was changed"
                 ));
             }
-            expected.push((file.path.clone(), &file.bytes));
-            expected.push((layout::by_hash(&file.path, file.sha256), &file.bytes));
         }
-        for (path, bytes) in expected {
-            let found = files::read(&folder.join(&path), 1 << 32)?;
-            if found.as_deref() != Some(bytes) {
-                problems.push(format!("{suite}: {path} is not what the state says"));
+        for architecture in [Architecture::All, Architecture::Amd64] {
+            let text = index::text(&state.packages, architecture);
+            let path = layout::packages(architecture);
+            let expected = Expected::of(text.as_bytes());
+            if !listed.contains(&(path.clone(), expected)) {
+                problems.push(format!("{folder}/{path} does not list what the state says"));
             }
         }
         Ok(())
@@ -79,20 +108,64 @@ impl Repository {
 
     fn check_package(
         &self,
-        published: &super::Published,
+        published: &Published,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
-        let path = self.root.join(&published.filename);
-        let good = path.is_file() && files::digest(&path)? == (published.sha256, published.size);
-        if !good {
-            problems.push(format!("{} is missing or was changed", published.filename));
+        let deb = Expected {
+            sha256: published.sha256,
+            size: published.size,
+        };
+        self.check_bytes(&published.filename, deb, problems)?;
+        match published.statement {
+            Some(digest) => self.check_evidence(published, digest, problems),
+            None => Ok(()),
         }
-        let attestation = self.root.join(layout::attestation(published.sha256));
-        if published.plugin_version.is_some() && !attestation.is_file() {
-            problems.push(format!(
-                "{} {} has no evidence",
-                published.package, published.version
-            ));
+    }
+
+    fn check_evidence(
+        &self,
+        published: &Published,
+        digest: Sha256,
+        problems: &mut Vec<String>,
+    ) -> Result<(), RepoError> {
+        let key = layout::attestation(published.sha256);
+        let Some(bytes) = self.storage().get(&key, MAX_TEXT)? else {
+            problems.push(format!("{key} is missing"));
+            return Ok(());
+        };
+        if Sha256::of(&bytes) != digest {
+            problems.push(format!("{key} was changed"));
+        }
+        let trusted = StatementKey::from_pem(&self.settings().statement_pem)?;
+        let statement = match evidence::verify(&bytes, &[trusted]) {
+            Ok(statement) => statement,
+            Err(error) => {
+                problems.push(format!("{key} does not verify: {error}"));
+                return Ok(());
+            }
+        };
+        if statement.deb().sha256 != published.sha256 {
+            problems.push(format!("{key} is about another package"));
+        }
+        for subject in statement.subjects() {
+            if subject.name != statement.deb().name {
+                let key = layout::evidence(published.sha256, &subject.name);
+                self.check_bytes(&key, super::admit::expected(subject), problems)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_bytes(
+        &self,
+        key: &str,
+        expected: Expected,
+        problems: &mut Vec<String>,
+    ) -> Result<(), RepoError> {
+        match self.storage().head(key)? {
+            Some(found) if found == expected => {}
+            Some(_) => problems.push(format!("{key} was changed")),
+            None => problems.push(format!("{key} is missing")),
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! What can go wrong with a repository, in words that say what to do.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::deb::control::ControlError;
 use crate::deb::package::AssembleError;
 use crate::deb::payload::PayloadError;
 use crate::deb::read::ReadError;
-use crate::model::{Failure, FailureCode, SigningError, Stage};
+use crate::evidence::EvidenceError;
+use crate::model::{Failure, FailureCode, InvalidValue, SigningError, Stage, Timestamp};
 
 /// A publication that did not happen, or a repository that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +25,7 @@ pub enum RepoError {
         source: io::Error,
     },
     /// A suite's state is not what this program wrote.
-    #[error("the state {} cannot be read: {reason}", path.display())]
+    #[error("the state {} cannot be used: {reason}", path.display())]
     State {
         /// The file.
         path: PathBuf,
@@ -31,18 +33,45 @@ pub enum RepoError {
         reason: String,
     },
     /// Another publication holds the lock.
-    #[error("another publication has held {} for {seconds} seconds", path.display())]
+    #[error("{holder} has held {} for {seconds} seconds", path.display())]
     Locked {
         /// The lock.
         path: PathBuf,
+        /// Who holds it.
+        holder: String,
         /// How long it was waited for.
         seconds: u64,
+    },
+    /// The repository was made by a farm of another name, which hosts know it by.
+    #[error("the repository belongs to the farm `{found}`, and this farm is `{farm}`")]
+    OtherFarm {
+        /// Whose it is.
+        found: String,
+        /// Who wants to publish.
+        farm: String,
+    },
+    /// The clock is behind the last publication, and apt does not go back.
+    #[error(
+        "the clock says {now}, and the last publication is of {last}: apt would not see the new one"
+    )]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// The date of the last publication.
+        last: Timestamp,
     },
     /// The .deb is none, or not what its statement says.
     #[error("the package does not fit its evidence: {reason}")]
     Mismatch {
         /// How.
         reason: String,
+    },
+    /// The evidence beside the .deb does not verify with the farm's own key.
+    #[error("the package's evidence is not this farm's: {source}")]
+    Evidence {
+        /// Why.
+        #[from]
+        source: EvidenceError,
     },
     /// The version is published already, from another commit or with other bytes.
     #[error("{package} {version} is published already, {reason}")]
@@ -86,6 +115,18 @@ pub enum RepoError {
         /// Why.
         reason: String,
     },
+    /// The publication is committed, and hosts do not see it yet.
+    #[error(
+        "{suite} is committed as generation {generation}, but hosts do not see it yet: {source}"
+    )]
+    Unfinished {
+        /// The suite.
+        suite: String,
+        /// Its generation.
+        generation: u64,
+        /// What stopped it.
+        source: Box<RepoError>,
+    },
 }
 
 impl RepoError {
@@ -102,15 +143,39 @@ impl RepoError {
     /// The failure of the stage that this happened in.
     #[must_use]
     pub fn failure(&self, stage: Stage) -> Failure {
-        let (code, hint) = match self {
-            Self::Io { .. } | Self::State { .. } => (
-                FailureCode::StorageError,
-                "check the free space and the rights of the repository's folder",
+        let (code, hint) = self.code_and_hint();
+        Failure::new(stage, code, self.to_string(), hint)
+    }
+
+    fn code_and_hint(&self) -> (FailureCode, &'static str) {
+        match self {
+            Self::Io { source, .. } if is_full(source) => (
+                FailureCode::FarmDiskFull,
+                "make room on the repository's disk and publish again; what is published is untouched",
             ),
-            Self::Locked { .. } => (FailureCode::PublishConflict, "try again in a moment"),
-            Self::Mismatch { .. } | Self::Read { .. } => (
+            Self::Io { .. } => (
+                FailureCode::StorageError,
+                "check the rights of the repository's folder, and its disk",
+            ),
+            Self::State { .. } => (
+                FailureCode::StorageError,
+                "restore the file from your backup; no publication changes the repository until then",
+            ),
+            Self::OtherFarm { .. } => (
+                FailureCode::StorageError,
+                "name another folder, or give the farm its old name: hosts refuse a repository whose Origin changes",
+            ),
+            Self::ClockBehind { .. } => (
+                FailureCode::StorageError,
+                "set this machine's clock; if the last publication's is the wrong one, wait until it has passed",
+            ),
+            Self::Locked { .. } => (
+                FailureCode::PublishConflict,
+                "try again in a moment, or look at that process",
+            ),
+            Self::Mismatch { .. } | Self::Read { .. } | Self::Evidence { .. } => (
                 FailureCode::EvidenceInvalid,
-                "publish the package that the evidence is about, or build it again",
+                "publish the package that the evidence is about, or build it again with this farm",
             ),
             Self::VersionUsed { .. } => (
                 FailureCode::VersionUsed,
@@ -122,23 +187,46 @@ impl RepoError {
             ),
             Self::Sign { .. } => (FailureCode::SignUnavailable, "see `plugfarm doctor`"),
             Self::Keyring { .. } => (FailureCode::StorageError, "see `plugfarm doctor`"),
+            Self::Unfinished { source, .. } => {
+                let (code, _) = source.code_and_hint();
+                (code, "mend the cause and publish again: that completes it")
+            }
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+/// What goes wrong in making the keyring package is the farm's own mistake.
+macro_rules! keyring_error {
+    ($($source:ty),*) => {$(
+        impl From<$source> for RepoError {
+            fn from(error: $source) -> Self {
+                Self::Keyring { reason: error.to_string() }
+            }
+        }
+    )*};
+}
+keyring_error!(AssembleError, PayloadError, ControlError, InvalidValue);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let code = |kind: ErrorKind| {
+            let path = Path::new("/srv/apt/pool/x");
+            RepoError::io("write", path)(kind.into())
+                .failure(Stage::Publish)
+                .code
         };
-        Failure::new(stage, code, self.to_string(), hint)
-    }
-}
-
-impl From<AssembleError> for RepoError {
-    fn from(error: AssembleError) -> Self {
-        Self::Keyring {
-            reason: error.to_string(),
-        }
-    }
-}
-
-impl From<PayloadError> for RepoError {
-    fn from(error: PayloadError) -> Self {
-        Self::Keyring {
-            reason: error.to_string(),
-        }
+        assert_eq!(code(ErrorKind::StorageFull), FailureCode::FarmDiskFull);
+        assert_eq!(code(ErrorKind::PermissionDenied), FailureCode::StorageError);
     }
 }

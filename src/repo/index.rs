@@ -3,32 +3,32 @@
 use std::io::{self, Write as _};
 
 use super::layout::{self, ENDINGS};
-use super::state::SuiteState;
-use crate::model::{Architecture, Sha256};
+use super::state::Published;
+use super::storage::Expected;
+use crate::model::Architecture;
 
 /// One file of an index.
 pub(super) struct IndexFile {
     /// Its place, relative to the suite's folder.
     pub(super) path: String,
-    pub(super) sha256: Sha256,
+    pub(super) content: Expected,
     pub(super) bytes: Vec<u8>,
 }
 
-/// Every index file of a suite.
+/// Every index file of a suite that holds `packages`, which are sorted.
 ///
 /// Packages for all architectures are in each architecture's index too: with `No-Support-for-Architecture-all` apt reads
 /// those alone, and older tools that know no `binary-all` miss nothing.
-pub(super) fn indices(state: &SuiteState) -> io::Result<Vec<IndexFile>> {
-    let mut files = Vec::new();
+pub(super) fn indices(packages: &[Published]) -> io::Result<Vec<IndexFile>> {
+    let mut files: Vec<IndexFile> = Vec::new();
     for architecture in [Architecture::All, Architecture::Amd64] {
-        let text = packages(state, architecture);
+        let text = text(packages, architecture);
         let path = layout::packages(architecture);
         for ending in ENDINGS {
             let bytes = compress(text.as_bytes(), ending)?;
-            let path = format!("{path}{ending}");
             files.push(IndexFile {
-                path,
-                sha256: Sha256::of(&bytes),
+                path: format!("{path}{ending}"),
+                content: Expected::of(&bytes),
                 bytes,
             });
         }
@@ -36,14 +36,11 @@ pub(super) fn indices(state: &SuiteState) -> io::Result<Vec<IndexFile>> {
     Ok(files)
 }
 
-fn packages(state: &SuiteState, architecture: Architecture) -> String {
+/// The `Packages` of one architecture: a paragraph for each package, with an empty line after it.
+pub(super) fn text(packages: &[Published], architecture: Architecture) -> String {
     let fits = |own: Architecture| own == architecture || own == Architecture::All;
     let mut text = String::new();
-    for published in state
-        .packages
-        .iter()
-        .filter(|published| fits(published.architecture))
-    {
+    for published in packages.iter().filter(|one| fits(one.architecture)) {
         text.push_str(&published.stanza);
         text.push('\n');
     }

@@ -1,11 +1,13 @@
 //! The farm's own package: its keys, its sources and its pin, so that hosts follow key changes by plain `apt upgrade`.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::num::NonZeroU32;
 
 use super::admit::stanza;
 use super::state::{Published, SuiteState};
-use super::{RepoError, Repository, files, layout};
+use super::storage::Expected;
+use super::{RepoError, Repository, layout};
 use crate::deb::Spool;
 use crate::deb::package::{
     Compression, Copyright, PackageSpec, assemble, conffiles, content_digest, copyright,
@@ -13,74 +15,104 @@ use crate::deb::package::{
 use crate::deb::payload::Payload;
 use crate::deb::read::{ReadLimits, read_summary};
 use crate::deb::scripts::ScriptSet;
-use crate::evidence::Artifact;
 use crate::model::{Architecture, DebianVersion, Suite, Target, Timestamp};
 
+/// The most bytes that a keyring package may have.
+const MAX_KEYRING: u64 = 1 << 20;
+
 impl Repository {
-    /// Adds the keyring package to `state` when its content is new. Its version counts its changes: `1+deb12`, `2+deb12`.
+    /// Adds the keyring package to `state` unless its present content is there. Its version counts its changes, over all
+    /// releases, so that a host which moves to the next release never holds a higher one: `1+deb12`, `2+deb13`.
     pub(super) fn renew_keyring(
         &self,
         state: &mut SuiteState,
+        history: &[Published],
         now: Timestamp,
-    ) -> Result<bool, RepoError> {
+    ) -> Result<(), RepoError> {
         let target = state.suite.target;
-        let name = self.settings.farm.keyring_package();
-        let newest = self.history(&name, target)?.pop();
-        let serial = newest.as_ref().map_or(0, |newest| serial(&newest.version));
+        let name = self.settings().farm.keyring_package();
+        let own = history.iter().filter(|published| published.package == name);
+        let highest = own.clone().map(|own| serial(&own.version)).max();
+        let ending = format!("+deb{}", target.release());
+        let newest = own
+            .filter(|own| own.version.as_str().ends_with(&ending))
+            .max_by(|a, b| a.version.cmp(&b.version));
+
         let (mut payload, mut spool) = (Payload::default(), Spool::new(Cursor::new(Vec::new())));
         for (path, bytes) in self.keyring_files(target) {
             payload.insert_file(&path, 0o644, &bytes, &mut spool)?;
         }
-        let mut spec = self.keyring_spec(&name, target, &payload, now)?;
-        let content = content_digest(&spec, &payload).map_err(|error| RepoError::Keyring {
-            reason: error.to_string(),
-        })?;
-        if let Some(newest) = newest.filter(|newest| newest.content == content) {
-            let here = state
-                .packages
-                .iter()
-                .any(|published| published.sha256 == newest.sha256);
-            if !here {
-                state.packages.push(newest);
+        let next = version(highest.unwrap_or(0) + 1, target)?;
+        let spec = self.keyring_spec(&name, next, &payload, now);
+        let content = content_digest(&spec, &payload)?;
+        let published = match newest.filter(|newest| newest.content == content) {
+            Some(newest) => newest.clone(),
+            None => {
+                let mut deb = Cursor::new(Vec::new());
+                let compression = Compression::for_payload(payload.bytes(), NonZeroU32::MIN);
+                assemble(&spec, payload, &mut spool, compression, &mut deb)?;
+                self.store_keyring(&spec, content, &deb.into_inner(), now)?
             }
-            return Ok(!here);
-        }
-        spec.version = version(serial + 1, target)?;
-        let mut bytes = Cursor::new(Vec::new());
-        let compression = Compression::for_payload(payload.bytes(), NonZeroU32::MIN);
-        let written = assemble(&spec, payload, &mut spool, compression, &mut bytes)?;
-        let bytes = bytes.into_inner();
-        let filename = layout::pool(&name, &spec.version, Architecture::All, written.sha256);
-        files::create(
-            &self.root.join(&filename),
-            &mut bytes.as_slice(),
-            written.sha256,
-        )?;
-        files::replace(&self.keyring_path(target), &bytes)?;
-        let control = read_summary(bytes.as_slice(), &ReadLimits::default())?.control;
-        let deb = Artifact {
-            name: filename.clone(),
-            sha256: written.sha256,
-            size: written.size,
         };
-        state.packages.push(Published {
-            package: name,
-            version: spec.version,
-            architecture: Architecture::All,
+        if !state.holds(published.sha256) {
+            state.packages.push(published);
+        }
+        Ok(())
+    }
+
+    fn store_keyring(
+        &self,
+        spec: &PackageSpec,
+        content: crate::model::Sha256,
+        deb: &[u8],
+        now: Timestamp,
+    ) -> Result<Published, RepoError> {
+        let expected = Expected::of(deb);
+        let (package, version) = (&spec.package, &spec.version);
+        let filename = layout::pool(package, version, spec.architecture, expected.sha256);
+        self.storage().create(&filename, &mut &*deb, expected)?;
+        let control = read_summary(deb, &ReadLimits::default())?.control;
+        Ok(Published {
+            package: package.clone(),
+            version: version.clone(),
+            architecture: spec.architecture,
             plugin_version: None,
             commit: None,
+            source: None,
             content,
-            sha256: written.sha256,
-            size: written.size,
-            stanza: stanza(&control, &filename, &deb),
+            statement: None,
+            sha256: expected.sha256,
+            size: expected.size,
+            stanza: stanza(&control, &filename, expected),
             filename,
             published: now,
-        });
-        Ok(true)
+        })
+    }
+
+    /// Puts the suite's newest keyring package, and the keys themselves, at the names that never change.
+    pub(super) fn place_keyring(&self, state: &SuiteState) -> Result<(), RepoError> {
+        let (farm, settings) = (&self.settings().farm, self.settings());
+        let mut files = vec![
+            (layout::archive_key(farm), settings.archive_keyring.clone()),
+            (
+                layout::statement_key(farm),
+                settings.statement_pem.clone().into_bytes(),
+            ),
+        ];
+        if let Some(keyring) = state.highest(&farm.keyring_package()) {
+            let deb = self.storage().get(&keyring.filename, MAX_KEYRING)?;
+            files.extend(deb.map(|deb| (layout::keyring(farm, state.suite.target), deb)));
+        }
+        for (key, bytes) in files {
+            if self.storage().head(&key)? != Some(Expected::of(&bytes)) {
+                self.storage().put(&key, &bytes, state.date)?;
+            }
+        }
+        Ok(())
     }
 
     fn keyring_files(&self, target: Target) -> Vec<(String, Vec<u8>)> {
-        let (farm, settings) = (&self.settings.farm, &self.settings);
+        let (farm, settings) = (&self.settings().farm, self.settings());
         let suite = Suite {
             target,
             channel: settings.channel.clone(),
@@ -118,16 +150,17 @@ impl Repository {
     fn keyring_spec(
         &self,
         name: &str,
-        target: Target,
+        version: DebianVersion,
         payload: &Payload,
         time: Timestamp,
-    ) -> Result<PackageSpec, RepoError> {
-        let farm = &self.settings.farm;
-        Ok(PackageSpec {
+    ) -> PackageSpec {
+        let farm = &self.settings().farm;
+        let maintainer = &self.settings().maintainer;
+        PackageSpec {
             package: name.to_owned(),
-            version: version(1, target)?,
+            version,
             architecture: Architecture::All,
-            maintainer: self.settings.maintainer.clone(),
+            maintainer: maintainer.clone(),
             depends: Vec::new(),
             section: "misc".to_owned(),
             homepage: None,
@@ -138,24 +171,21 @@ impl Repository {
                  changes its keys. A pin keeps the repository to plugins.",
             ),
             scripts: ScriptSet::default(),
-            conffiles: conffiles(payload, &std::collections::BTreeSet::new()),
+            conffiles: conffiles(payload, &BTreeSet::new()),
             changes: vec!["Keys and sources of the farm.".to_owned()],
             copyright: copyright(&Copyright {
                 name: name.to_owned(),
-                author: Some(self.settings.maintainer.clone()),
+                author: Some(maintainer.clone()),
                 ..Copyright::default()
             }),
             time,
-        })
+        }
     }
 }
 
 fn version(serial: u32, target: Target) -> Result<DebianVersion, RepoError> {
-    DebianVersion::new(&format!("{serial}+deb{}", target.release())).map_err(|error| {
-        RepoError::Keyring {
-            reason: error.to_string(),
-        }
-    })
+    let text = format!("{serial}+deb{}", target.release());
+    Ok(DebianVersion::new(&text)?)
 }
 
 fn serial(version: &DebianVersion) -> u32 {

@@ -1,10 +1,10 @@
-//! Where everything is in a repository, as paths relative to its root. Pool paths have no `+`, `~` or `:`, which some
-//! servers and object stores read as something else.
+//! Where everything is in a repository, as paths relative to its root. What hosts fetch has no `+`, `~` or `:` in its path,
+//! which some servers and object stores read as something else; what starts with a dot is the farm's own.
 
 use crate::model::{Architecture, DebianVersion, FarmName, Sha256, Suite, Target};
 
 /// The folder of the suites' states.
-pub(super) const STATE: &str = "state";
+pub(super) const STATE: &str = ".state";
 /// The one component of every suite.
 pub(super) const COMPONENT: &str = "main";
 /// The compressions of an index, as endings; the empty one is the index itself.
@@ -25,10 +25,15 @@ pub(super) fn packages(architecture: Architecture) -> String {
     format!("{COMPONENT}/binary-{architecture}/Packages")
 }
 
+/// The folder of the places by content of an index and its compressions, relative to its suite's folder.
+pub(super) fn by_hash_folder(index: &str) -> String {
+    let folder = index.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/by-hash/SHA256")
+}
+
 /// The place by content of an index, relative to its suite's folder.
 pub(super) fn by_hash(index: &str, sha256: Sha256) -> String {
-    let folder = index.rsplit_once('/').map_or("", |(folder, _)| folder);
-    format!("{folder}/by-hash/SHA256/{sha256}")
+    format!("{}/{sha256}", by_hash_folder(index))
 }
 
 /// The place of a package: named by its content, so that it never changes.
@@ -38,28 +43,45 @@ pub(super) fn pool(
     architecture: Architecture,
     sha256: Sha256,
 ) -> String {
-    let version: String = version
-        .without_epoch()
-        .chars()
-        .map(|c| if matches!(c, '+' | '~' | ':') { '-' } else { c })
-        .collect();
+    let version = plain(version.without_epoch());
     let digest: String = sha256.to_string().chars().take(16).collect();
     format!("pool/{package}/{digest}/{package}_{version}_{architecture}.deb")
 }
 
-/// The evidence of a package: the signed statement, and the folder of what it names beside the package.
+/// The signed statement about the package with this digest.
 pub(super) fn attestation(sha256: Sha256) -> String {
     format!("attestations/{sha256}.intoto.jsonl")
 }
 
-/// See [`attestation`].
-pub(super) fn evidence(sha256: Sha256) -> String {
-    format!("evidence/{sha256}")
+/// A piece of evidence of the package with this digest; `name` is the file's name in the statement.
+pub(super) fn evidence(sha256: Sha256, name: &str) -> String {
+    format!("evidence/{sha256}/{}", plain(name))
+}
+
+/// Replaces what a path must not have; what starts with a dot is the farm's own, or leads out of the folder.
+fn plain(name: &str) -> String {
+    let name = name.trim_start_matches('.');
+    name.chars()
+        .map(|c| {
+            let kept = c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            if kept { c } else { '-' }
+        })
+        .collect()
 }
 
 /// The keyring package at a name that does not change, for a host's first trust.
 pub(super) fn keyring(farm: &FarmName, target: Target) -> String {
     format!("{}-{target}.deb", farm.keyring_package())
+}
+
+/// The archive key as a binary keyring, for whoever does not want the keyring package.
+pub(super) fn archive_key(farm: &FarmName) -> String {
+    format!("plugfarm-{farm}.gpg")
+}
+
+/// The statement key in PEM.
+pub(super) fn statement_key(farm: &FarmName) -> String {
+    format!("plugfarm-{farm}-statement.pem")
 }
 
 #[cfg(test)]
@@ -79,6 +101,12 @@ mod tests {
             path,
             "pool/wazo-plugind-a-b/2d711642b726b044/wazo-plugind-a-b_1.0-rc1-0-deb12u1_all.deb"
         );
+    }
+
+    #[test]
+    fn a_piece_of_evidence_stays_in_its_folder() {
+        let path = evidence(Sha256::of(b"x"), "../a_1.0-0+deb12u1_all.log");
+        assert!(path.ends_with("/-a_1.0-0-deb12u1_all.log"), "{path}");
     }
 
     #[test]

@@ -11,7 +11,6 @@
 mod admit;
 mod check;
 mod error;
-mod files;
 mod index;
 mod keyring;
 mod layout;
@@ -19,11 +18,13 @@ mod lock;
 mod publish;
 mod release;
 mod state;
+mod storage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{Channel, FarmName, Suite, Target};
+use storage::Storage;
 
 pub use admit::Publishable;
 pub use check::{Checked, Verifier};
@@ -54,7 +55,7 @@ pub struct Settings {
 /// A repository on the file system.
 #[derive(Debug, Clone)]
 pub struct Repository {
-    root: PathBuf,
+    storage: Storage,
     settings: Settings,
 }
 
@@ -62,26 +63,32 @@ impl Repository {
     /// The repository in the folder `root`, made by its first publication.
     #[must_use]
     pub fn new(root: PathBuf, settings: Settings) -> Self {
-        Self { root, settings }
+        // A relative path means what it means now, and hosts are told the whole one.
+        let storage = Storage::new(std::path::absolute(&root).unwrap_or(root));
+        Self { storage, settings }
     }
 
     /// The repository's folder.
     #[must_use]
-    pub fn root(&self) -> &std::path::Path {
-        &self.root
+    pub fn root(&self) -> &Path {
+        self.storage.root()
     }
 
     /// The address at which hosts reach the repository.
     #[must_use]
     pub fn url(&self) -> String {
-        let folder = || format!("file:{}", self.root.display());
+        let folder = || match url::Url::from_file_path(self.root()) {
+            Ok(url) => url.to_string(),
+            Err(()) => format!("file:{}", self.root().display()),
+        };
         self.settings.url.clone().unwrap_or_else(folder)
     }
 
     /// Where the keyring package of `target` is, for a host's first trust; it is there after the first publication.
     #[must_use]
     pub fn keyring_path(&self, target: Target) -> PathBuf {
-        self.root.join(layout::keyring(&self.settings.farm, target))
+        self.storage
+            .path(&layout::keyring(&self.settings.farm, target))
     }
 
     /// The states of every suite that anything was published in, sorted by suite.
@@ -91,9 +98,9 @@ impl Repository {
     /// [`RepoError::Io`], [`RepoError::State`].
     pub fn suites(&self) -> Result<Vec<SuiteState>, RepoError> {
         let mut states = Vec::new();
-        for name in files::names(&self.root.join(layout::STATE))? {
+        for name in self.storage.list(layout::STATE)? {
             if let Some(suite) = name.strip_suffix(".json") {
-                states.extend(SuiteState::load(&self.root, suite)?);
+                states.extend(SuiteState::load(&self.storage, suite)?);
             }
         }
         states.sort_by_key(|state| state.suite.to_string());
@@ -106,11 +113,9 @@ impl Repository {
     ///
     /// As [`Repository::suites`].
     pub fn history(&self, package: &str, target: Target) -> Result<Vec<Published>, RepoError> {
-        let suites = self
-            .suites()?
-            .into_iter()
-            .filter(|state| state.suite.target == target);
+        let suites = self.suites()?.into_iter();
         let mut found: Vec<_> = suites
+            .filter(|state| state.suite.target == target)
             .flat_map(|state| state.packages)
             .filter(|published| published.package == package)
             .collect();
@@ -125,6 +130,57 @@ impl Repository {
     ///
     /// As [`Repository::suites`].
     pub fn suite(&self, suite: &Suite) -> Result<Option<SuiteState>, RepoError> {
-        SuiteState::load(&self.root, &suite.to_string())
+        SuiteState::load(&self.storage, &suite.to_string())
+    }
+
+    fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository that nothing was published in, whose keys are none.
+    pub(super) fn repository() -> (tempfile::TempDir, Repository) {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            farm: FarmName::local(),
+            url: None,
+            channel: Channel::stable(),
+            valid_for: None,
+            maintainer: "Nobody <nobody@example.org>".to_owned(),
+            archive_keyring: Vec::new(),
+            statement_pem: String::new(),
+        };
+        let repository = Repository::new(folder.path().join("a b"), settings);
+        (folder, repository)
+    }
+
+    #[test]
+    fn a_folder_without_an_address_is_its_own_address() {
+        let (_folder, repository) = repository();
+        let url = repository.url();
+        assert!(
+            url.starts_with("file:///") && url.ends_with("/a%20b"),
+            "{url}"
+        );
+    }
+
+    #[test]
+    fn what_was_never_published_in_is_empty() {
+        let (_folder, repository) = repository();
+        assert!(repository.suites().unwrap().is_empty());
+        assert!(
+            repository
+                .history("wazo-plugind-a-b", Target::Trixie)
+                .unwrap()
+                .is_empty()
+        );
     }
 }

@@ -1,17 +1,29 @@
 //! The protocol of a publication. Its order is its safety: immutable objects, the commit, plain indices, `InRelease`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::admit::{Admission, Publishable};
+use super::admit::Publishable;
 use super::index::{IndexFile, indices};
 use super::release::release;
-use super::state::SuiteState;
-use super::{RepoError, RepoLock, Repository, files, layout};
-use crate::model::{Signer, Suite, Timestamp};
+use super::state::{Published, SuiteState};
+use super::storage::Expected;
+use super::{RepoError, RepoLock, Repository, layout};
+use crate::evidence::StatementKey;
+use crate::model::{Architecture, Signer, Suite, Timestamp};
 
 /// How long an index stays reachable by its content after it was replaced, in seconds: a host that fetched the old
 /// `InRelease`, perhaps through a cache, still finds what it lists.
 const KEEP: i64 = 7 * 24 * 3600;
+
+/// How far a suite's date may be ahead of the clock, in seconds. apt accepts 10 (`Acquire::Max-FutureTime`).
+const AHEAD: i64 = 5;
+
+/// How long a publication waits for the clock, in seconds; beyond it the clock is wrong.
+const CLOCK_PATIENCE: i64 = 60;
+
+/// The most bytes that an index or a Release may have.
+const MAX_INDEX: u64 = 4 << 30;
 
 /// What a publication came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,40 +37,50 @@ pub struct Publication {
 }
 
 impl Repository {
-    /// Publishes `packages` in `suite`, all or none. `now` dates it; a suite's dates rise by a second at least, for apt
-    /// sees no change within one.
+    /// Publishes `packages` in `suite`, all or none. With none it still makes the suite, with the farm's keyring package.
     ///
-    /// Interrupted at any point, it has happened or it has not, and the next publication cleans up behind it.
+    /// `now` dates it; a suite's dates rise by a second at least, for apt sees no change within one, and a publication
+    /// waits where that would take it ahead of the clock. Interrupted at any point, it has happened or it has not, and
+    /// whoever takes the lock next completes it.
     ///
     /// # Errors
     ///
-    /// See [`RepoError`]; a host sees nothing of what failed.
+    /// See [`RepoError`]. All but [`RepoError::Unfinished`] mean that nothing was published.
     pub fn publish(
         &self,
-        _lock: &RepoLock,
+        lock: &RepoLock,
         suite: &Suite,
         packages: &[Publishable],
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<Publication, RepoError> {
-        let mut state = self
-            .suite(suite)?
-            .unwrap_or_else(|| SuiteState::empty(suite.clone()));
-        if state.generation > 0 {
-            self.roll_forward(&state)?;
-        }
-        let mut changed = false;
+        let (mut state, mut history) = self.begin(suite)?;
+        let key = StatementKey::from_pem(&self.settings().statement_pem)?;
+        let mut new = Vec::new();
+        let before = state.packages.len();
         for package in packages {
             package.check_target(suite)?;
-            let history = self.history(package.statement().package(), suite.target)?;
-            if package.check_version(&state, &history)? == Admission::New {
-                state.packages.push(package.store(self, now)?);
-                changed = true;
+            package.check_evidence(&key)?;
+            let entry = match package.judge(&state, &history)? {
+                None => {
+                    let entry = package.entry(now);
+                    history.push(entry.clone());
+                    new.push((package, entry.clone()));
+                    entry
+                }
+                Some(entry) => entry,
+            };
+            if !state.holds(entry.sha256) {
+                state.packages.push(entry);
             }
         }
-        changed |= self.renew_keyring(&mut state, now)?;
+        for (package, entry) in &new {
+            package.store(self.storage(), entry)?;
+        }
+        self.renew_keyring(&mut state, &history, now)?;
+        let changed = state.packages.len() > before;
         if changed {
-            self.commit(&mut state, now, signer)?;
+            self.commit(lock, &mut state, now, signer)?;
         }
         Ok(Publication {
             suite: suite.clone(),
@@ -67,95 +89,157 @@ impl Repository {
         })
     }
 
+    /// Publishes what is in `suite` again, with a new date: before its `Valid-Until` passes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::publish`].
+    pub fn refresh(
+        &self,
+        lock: &RepoLock,
+        suite: &Suite,
+        now: Timestamp,
+        signer: &dyn Signer,
+    ) -> Result<Publication, RepoError> {
+        let (mut state, history) = self.begin(suite)?;
+        self.renew_keyring(&mut state, &history, now)?;
+        self.commit(lock, &mut state, now, signer)?;
+        Ok(Publication {
+            suite: suite.clone(),
+            generation: state.generation,
+            changed: true,
+        })
+    }
+
+    /// The suite as it was last committed, and everything that is published for its release or by the farm itself.
+    fn begin(&self, suite: &Suite) -> Result<(SuiteState, Vec<Published>), RepoError> {
+        let farm = &self.settings().farm;
+        let (mut state, mut history) = (None, Vec::new());
+        for found in self.suites()? {
+            if found.farm != *farm {
+                return Err(RepoError::OtherFarm {
+                    found: found.farm.to_string(),
+                    farm: farm.to_string(),
+                });
+            }
+            let ours = found.suite.target == suite.target;
+            let kept = found.packages.iter();
+            history.extend(
+                kept.filter(|one| ours || one.package == farm.keyring_package())
+                    .cloned(),
+            );
+            if found.suite == *suite {
+                state = Some(found);
+            }
+        }
+        let state = state.unwrap_or_else(|| SuiteState::empty(farm.clone(), suite.clone()));
+        Ok((state, history))
+    }
+
     /// Signs and commits a changed state, and writes what follows from it.
     fn commit(
         &self,
+        _lock: &RepoLock,
         state: &mut SuiteState,
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<(), RepoError> {
-        let order = |package: &super::Published| (package.package.clone(), package.version.clone());
-        state.packages.sort_by_key(order);
-        let next = Timestamp::from_seconds(state.date.seconds() + 1);
-        let date = if state.generation == 0 {
-            now
-        } else {
-            now.max(next)
-        };
-        let before = places(&state.release);
-        let indices = self.render(state)?;
+        let order =
+            |a: &Published, b: &Published| (&a.package, &a.version).cmp(&(&b.package, &b.version));
+        state.packages.sort_by(order);
+        let date = next_date(state, now)?;
+        let before = state.places();
+        let folder = self.storage().path(&layout::dists(&state.suite));
+        let indices =
+            indices(&state.packages).map_err(RepoError::io("make the indices of", &folder))?;
         self.write_by_hash(state, &indices)?;
-        let text = release(&self.settings, &state.suite, date, &indices);
-        let signed = signer.sign_release(text.as_bytes())?;
-        retire(state, &before, &places(&text), date);
-        state.generation += 1;
-        state.date = date;
-        state.release = text;
+        state.release = release(self.settings(), &state.suite, date, &indices);
+        let signed = signer.sign_release(state.release.as_bytes())?;
         state.release_gpg = String::from_utf8_lossy(&signed.release_gpg).into_owned();
         state.in_release = String::from_utf8_lossy(&signed.in_release).into_owned();
-        state.commit(&self.root)?;
-        self.write_plain(state, &indices)?;
-        self.sweep(state)
+        state.generation += 1;
+        state.date = date;
+        retire(state, &before);
+        state.commit(self.storage())?;
+        self.follow(state).map_err(|source| RepoError::Unfinished {
+            suite: state.suite.to_string(),
+            generation: state.generation,
+            source: Box::new(source),
+        })
     }
 
-    /// Completes the last publication if it was interrupted after its commit.
-    fn roll_forward(&self, state: &SuiteState) -> Result<(), RepoError> {
-        let path = self
-            .root
-            .join(layout::dists(&state.suite))
-            .join("InRelease");
-        let current = files::read(&path, 1 << 22)?;
-        if current.as_deref() == Some(state.in_release.as_bytes()) {
-            return Ok(());
-        }
-        tracing::warn!(suite = %state.suite, "completing a publication that was interrupted");
-        let indices = self.render(state)?;
-        self.write_by_hash(state, &indices)?;
-        self.write_plain(state, &indices)
-    }
-
-    pub(super) fn render(&self, state: &SuiteState) -> Result<Vec<IndexFile>, RepoError> {
-        let folder = self.root.join(layout::dists(&state.suite));
-        indices(state).map_err(RepoError::io("make the indices of", &folder))
-    }
-
-    fn write_by_hash(&self, state: &SuiteState, indices: &[IndexFile]) -> Result<(), RepoError> {
-        let folder = self.root.join(layout::dists(&state.suite));
-        for file in indices {
-            let path = folder.join(layout::by_hash(&file.path, file.sha256));
-            files::create(&path, &mut file.bytes.as_slice(), file.sha256)?;
+    /// Completes every publication that was interrupted after its commit. Where `InRelease` is, everything is.
+    pub(super) fn complete(&self, _lock: &RepoLock) -> Result<(), RepoError> {
+        for state in self.suites()? {
+            let key = format!("{}/InRelease", layout::dists(&state.suite));
+            let current = self.storage().get(&key, MAX_INDEX)?;
+            if current.as_deref() != Some(state.in_release.as_bytes()) {
+                tracing::warn!(suite = %state.suite, "completing a publication that was interrupted");
+                self.follow(&state)?;
+            }
         }
         Ok(())
     }
 
-    /// Writes what hosts without by-hash read, and `InRelease` last of all.
-    fn write_plain(&self, state: &SuiteState, indices: &[IndexFile]) -> Result<(), RepoError> {
-        let folder = self.root.join(layout::dists(&state.suite));
+    fn write_by_hash(&self, state: &SuiteState, indices: &[IndexFile]) -> Result<(), RepoError> {
+        let folder = layout::dists(&state.suite);
         for file in indices {
-            files::replace(&folder.join(&file.path), &file.bytes)?;
+            let place = layout::by_hash(&file.path, file.content.sha256);
+            let key = format!("{folder}/{place}");
+            self.storage()
+                .create(&key, &mut file.bytes.as_slice(), file.content)?;
         }
-        files::replace(&folder.join("Release"), state.release.as_bytes())?;
-        files::replace(&folder.join("Release.gpg"), state.release_gpg.as_bytes())?;
-        files::replace(&folder.join("InRelease"), state.in_release.as_bytes())
+        Ok(())
     }
 
-    /// Removes the places by content whose time has passed. What cannot be removed now is removed by the next publication.
-    fn sweep(&self, state: &SuiteState) -> Result<(), RepoError> {
-        let folder = self.root.join(layout::dists(&state.suite));
-        let known: BTreeSet<String> = places(&state.release)
-            .into_iter()
-            .chain(state.retired.iter().map(|(place, _)| place.clone()))
-            .collect();
-        for architecture in [
-            crate::model::Architecture::All,
-            crate::model::Architecture::Amd64,
+    /// Writes what follows from a committed state: what hosts without by-hash read, the first trust, and `InRelease` last.
+    fn follow(&self, state: &SuiteState) -> Result<(), RepoError> {
+        let folder = layout::dists(&state.suite);
+        for (path, expected) in state.listed() {
+            let bytes = self.index(state, &path, expected)?;
+            self.storage()
+                .put(&format!("{folder}/{path}"), &bytes, state.date)?;
+        }
+        self.place_keyring(state)?;
+        for (name, text) in [
+            ("Release", &state.release),
+            ("Release.gpg", &state.release_gpg),
+            ("InRelease", &state.in_release),
         ] {
-            let index = layout::packages(architecture);
-            let by_hash = format!("{}/by-hash/SHA256", index.trim_end_matches("/Packages"));
-            for name in files::names(&folder.join(&by_hash))? {
+            let key = format!("{folder}/{name}");
+            self.storage().put(&key, text.as_bytes(), state.date)?;
+        }
+        self.sweep(state)
+    }
+
+    /// The bytes of an index that the Release lists: they were put in their place by content before the commit.
+    fn index(
+        &self,
+        state: &SuiteState,
+        path: &str,
+        expected: Expected,
+    ) -> Result<Vec<u8>, RepoError> {
+        let folder = layout::dists(&state.suite);
+        let place = format!("{folder}/{}", layout::by_hash(path, expected.sha256));
+        let bytes = self.storage().get(&place, MAX_INDEX)?;
+        let good = bytes.filter(|bytes| Expected::of(bytes) == expected);
+        good.ok_or_else(|| RepoError::State {
+            path: self.storage().path(&place),
+            reason: "it is missing or damaged".to_owned(),
+        })
+    }
+
+    /// Removes the places by content whose time has passed, and those of publications that were never committed.
+    fn sweep(&self, state: &SuiteState) -> Result<(), RepoError> {
+        let folder = layout::dists(&state.suite);
+        let retired = state.retired.iter().map(|(place, _)| place.clone());
+        let known: BTreeSet<String> = state.places().into_iter().chain(retired).collect();
+        for architecture in [Architecture::All, Architecture::Amd64] {
+            let by_hash = layout::by_hash_folder(&layout::packages(architecture));
+            for name in self.storage().list(&format!("{folder}/{by_hash}"))? {
                 let place = format!("{by_hash}/{name}");
                 if !known.contains(&place) {
-                    files::remove(&folder.join(place))?;
+                    self.storage().delete(&format!("{folder}/{place}"))?;
                 }
             }
         }
@@ -163,30 +247,32 @@ impl Repository {
     }
 }
 
-/// The places by content of everything that a Release lists, relative to its folder.
-fn places(release: &str) -> BTreeSet<String> {
-    let lines = release.lines().filter_map(|line| line.strip_prefix(' '));
-    lines
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            let sha256 = words.next()?.parse().ok()?;
-            let path = words.nth(1)?;
-            Some(layout::by_hash(path, sha256))
-        })
-        .collect()
+/// The date of a suite's next publication: later than the last one, and hardly ahead of the clock.
+fn next_date(state: &SuiteState, now: Timestamp) -> Result<Timestamp, RepoError> {
+    if state.generation == 0 {
+        return Ok(now);
+    }
+    let date = now.max(Timestamp::from_seconds(state.date.seconds() + 1));
+    let ahead = date.seconds() - now.seconds();
+    if ahead > CLOCK_PATIENCE {
+        return Err(RepoError::ClockBehind {
+            now,
+            last: state.date,
+        });
+    }
+    if let Ok(wait @ 1..) = u64::try_from(ahead - AHEAD) {
+        std::thread::sleep(Duration::from_secs(wait));
+    }
+    Ok(date)
 }
 
 /// Notes which places went out of use, and forgets those whose time has passed.
-fn retire(
-    state: &mut SuiteState,
-    before: &BTreeSet<String>,
-    after: &BTreeSet<String>,
-    now: Timestamp,
-) {
+fn retire(state: &mut SuiteState, before: &BTreeSet<String>) {
+    let (after, now) = (state.places(), state.date);
     let fresh = |since: &Timestamp| since.seconds() + KEEP > now.seconds();
     state
         .retired
         .retain(|(place, since)| fresh(since) && !after.contains(place));
-    let gone = before.difference(after).map(|place| (place.clone(), now));
+    let gone = before.difference(&after).map(|place| (place.clone(), now));
     state.retired.extend(gone);
 }

@@ -34,7 +34,11 @@ pub(super) fn release(
     ));
     for file in indices {
         // Writing to a string does not fail.
-        let line = writeln!(text, " {} {} {}", file.sha256, file.bytes.len(), file.path);
+        let line = writeln!(
+            text,
+            " {} {} {}",
+            file.content.sha256, file.content.size, file.path
+        );
         debug_assert!(line.is_ok());
     }
     text

@@ -1,16 +1,20 @@
 //! The state of a suite: what is published in it, and the signed files that say so. Everything else in `dists/` follows.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RepoError, files, layout};
+use super::storage::{Expected, Storage};
+use super::{RepoError, layout};
 use crate::model::{
-    Architecture, CommitId, DebianVersion, PluginVersion, Sha256, Suite, Timestamp,
+    Architecture, CommitId, DebianVersion, FarmName, PluginVersion, Sha256, Suite, Timestamp,
 };
 
 /// The most bytes that a state may have.
 const MAX_STATE: u64 = 1 << 30;
+
+/// The form of the state's file. A higher one was written by a later program, which this one must not overwrite.
+const FORMAT: u32 = 1;
 
 /// One package in a suite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +29,12 @@ pub struct Published {
     pub plugin_version: Option<PluginVersion>,
     /// The commit that it was built from, where there is one.
     pub commit: Option<CommitId>,
+    /// The source tar that it was built from; the farm's own packages have none.
+    pub source: Option<Sha256>,
     /// What it holds, whatever its version.
     pub content: Sha256,
+    /// The digest of its signed statement's file; the farm's own packages have none.
+    pub statement: Option<Sha256>,
     /// The digest of the .deb.
     pub sha256: Sha256,
     /// Its size, in bytes.
@@ -42,6 +50,9 @@ pub struct Published {
 /// A suite as it was last committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuiteState {
+    format: u32,
+    /// Whose repository it is, as hosts know it.
+    pub(super) farm: FarmName,
     /// Which suite.
     pub suite: Suite,
     /// Counts publications, from 1.
@@ -62,8 +73,10 @@ pub struct SuiteState {
 
 impl SuiteState {
     /// A suite that nothing was published in yet.
-    pub(super) fn empty(suite: Suite) -> Self {
+    pub(super) fn empty(farm: FarmName, suite: Suite) -> Self {
         Self {
+            format: FORMAT,
+            farm,
             suite,
             generation: 0,
             date: Timestamp::from_seconds(0),
@@ -76,41 +89,76 @@ impl SuiteState {
     }
 
     /// The last committed state of `suite`, if there is one.
-    pub(super) fn load(root: &Path, suite: &str) -> Result<Option<Self>, RepoError> {
-        let path = root.join(layout::state(suite));
-        let Some(bytes) = files::read(&path, MAX_STATE)? else {
+    pub(super) fn load(storage: &Storage, suite: &str) -> Result<Option<Self>, RepoError> {
+        let key = layout::state(suite);
+        let Some(bytes) = storage.get(&key, MAX_STATE)? else {
             return Ok(None);
         };
-        let state: Self = serde_json::from_slice(&bytes).map_err(|error| RepoError::State {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
-        if state.suite.to_string() == suite {
-            Ok(Some(state))
-        } else {
-            let reason = format!("it is the state of {}", state.suite);
-            Err(RepoError::State { path, reason })
+        let unusable = |reason: String| RepoError::State {
+            path: storage.path(&key),
+            reason,
+        };
+        let state: Self =
+            serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
+        if state.format != FORMAT {
+            let format = state.format;
+            return Err(unusable(format!(
+                "its format is {format}, and this program knows {FORMAT}"
+            )));
         }
+        if state.suite.to_string() != suite {
+            return Err(unusable(format!("it is the state of {}", state.suite)));
+        }
+        Ok(Some(state))
     }
 
     /// Commits: from here on this is the suite, whatever happens.
-    pub(super) fn commit(&self, root: &Path) -> Result<(), RepoError> {
-        let path = root.join(layout::state(&self.suite.to_string()));
+    pub(super) fn commit(&self, storage: &Storage) -> Result<(), RepoError> {
+        let key = layout::state(&self.suite.to_string());
         let bytes = serde_json::to_vec(self).map_err(|error| RepoError::State {
-            path: path.clone(),
+            path: storage.path(&key),
             reason: error.to_string(),
         })?;
-        files::replace(&path, &bytes)
+        storage.put(&key, &bytes, self.date)
     }
 
-    /// The versions of a package in this suite, highest first.
-    pub(super) fn versions(&self, package: &str) -> Vec<&Published> {
-        let mut found: Vec<_> = self
-            .packages
+    /// What the suite's Release lists: places relative to the suite's folder, and the bytes there.
+    pub(super) fn listed(&self) -> Vec<(String, Expected)> {
+        let lines = self
+            .release
+            .lines()
+            .filter_map(|line| line.strip_prefix(' '));
+        lines
+            .filter_map(|line| {
+                let mut words = line.split(' ');
+                let sha256 = words.next()?.parse().ok()?;
+                let size = words.next()?.parse().ok()?;
+                Some((words.next()?.to_owned(), Expected { sha256, size }))
+            })
+            .collect()
+    }
+
+    /// The places by content of what the Release lists, relative to the suite's folder.
+    pub(super) fn places(&self) -> BTreeSet<String> {
+        let listed = self.listed();
+        listed
+            .iter()
+            .map(|(path, expected)| layout::by_hash(path, expected.sha256))
+            .collect()
+    }
+
+    /// The highest version of a package in this suite.
+    pub(super) fn highest(&self, package: &str) -> Option<&Published> {
+        self.packages
             .iter()
             .filter(|published| published.package == package)
-            .collect();
-        found.sort_by(|a, b| b.version.cmp(&a.version));
-        found
+            .max_by(|a, b| a.version.cmp(&b.version))
+    }
+
+    /// Whether these bytes are in this suite.
+    pub(super) fn holds(&self, sha256: Sha256) -> bool {
+        self.packages
+            .iter()
+            .any(|published| published.sha256 == sha256)
     }
 }

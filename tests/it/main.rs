@@ -20,6 +20,8 @@ mod facts;
 mod farm;
 mod plugin_format;
 mod publishing;
+mod repo_lab;
+mod repo_publish;
 mod sandbox_attacks;
 mod sandbox_images;
 mod sandbox_lab;

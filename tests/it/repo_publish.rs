@@ -1,0 +1,574 @@
+//! What enters the repository and what does not, and what is on the disk afterwards.
+
+use plugfarm::model::{
+    Architecture, Channel, FailureCode, FarmName, Stage, Suite, Target, Timestamp,
+};
+use plugfarm::repo::{Publishable, RepoError};
+use walk::files;
+
+use crate::repo_lab::{Lab, Package, clock, read_strictly, suite};
+
+fn code(error: &RepoError) -> FailureCode {
+    error.failure(Stage::Publish).code
+}
+
+fn testing() -> Suite {
+    Suite {
+        target: Target::Bookworm,
+        channel: Channel::new("testing").unwrap(),
+    }
+}
+
+mod walk {
+    use std::path::Path;
+
+    /// Every file below `root`, relative to it, sorted.
+    pub(super) fn files(root: &Path) -> Vec<String> {
+        let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs_err::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let path = path.strip_prefix(root).unwrap();
+                    found.push(path.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+#[test]
+fn a_publication_is_what_apt_reads() {
+    let lab = Lab::new();
+    let package = Package::new("hello", "1.0.0").with(|package| {
+        package.fields = vec![("X-Odd".to_owned(), "kept".to_owned())];
+    });
+    let publication = lab.publish(&package).unwrap();
+    assert!(publication.changed && publication.generation == 1);
+
+    let shown = |path: String| {
+        let digest = |part: &&str| part.len() >= 16 && part.chars().all(|c| c.is_ascii_hexdigit());
+        let parts = path.split(['/', '.']).filter(digest);
+        parts.fold(path.clone(), |shown, part| {
+            shown.replace(part, &format!("<{}>", part.len()))
+        })
+    };
+    let all: Vec<_> = files(lab.repository.root())
+        .into_iter()
+        .map(shown)
+        .collect();
+    insta::assert_snapshot!(all.join("\n"), @"
+    .lock
+    .state/bookworm.json
+    attestations/<64>.intoto.jsonl
+    dists/bookworm/InRelease
+    dists/bookworm/Release
+    dists/bookworm/Release.gpg
+    dists/bookworm/main/binary-all/Packages
+    dists/bookworm/main/binary-all/Packages.gz
+    dists/bookworm/main/binary-all/Packages.xz
+    dists/bookworm/main/binary-all/by-hash/SHA256/<64>
+    dists/bookworm/main/binary-all/by-hash/SHA256/<64>
+    dists/bookworm/main/binary-all/by-hash/SHA256/<64>
+    dists/bookworm/main/binary-amd64/Packages
+    dists/bookworm/main/binary-amd64/Packages.gz
+    dists/bookworm/main/binary-amd64/Packages.xz
+    dists/bookworm/main/binary-amd64/by-hash/SHA256/<64>
+    dists/bookworm/main/binary-amd64/by-hash/SHA256/<64>
+    dists/bookworm/main/binary-amd64/by-hash/SHA256/<64>
+    evidence/<64>/wazo-plugind-hello-demo_1.0.0-0-deb12u1_all.buildinfo
+    evidence/<64>/wazo-plugind-hello-demo_1.0.0-0-deb12u1_all.log
+    plugfarm-local-keyring-bookworm.deb
+    plugfarm-local-statement.pem
+    plugfarm-local.gpg
+    pool/plugfarm-local-keyring/<16>/plugfarm-local-keyring_1-deb12_all.deb
+    pool/wazo-plugind-hello-demo/<16>/wazo-plugind-hello-demo_1.0.0-0-deb12u1_all.deb
+    ");
+    let release = lab.text("dists/bookworm/Release");
+    let head: Vec<_> = release
+        .lines()
+        .take_while(|line| !line.starts_with(' '))
+        .filter(|line| !line.starts_with("Date: "))
+        .collect();
+    insta::assert_snapshot!(head.join("\n"), @"
+    Origin: plugfarm-local
+    Label: plugfarm-local
+    Suite: bookworm
+    Codename: bookworm
+    Architectures: all amd64
+    Components: main
+    Description: Wazo plugins of the farm local
+    Acquire-By-Hash: yes
+    No-Support-for-Architecture-all: Packages
+    SHA256:
+    ");
+    let packages = lab.text("dists/bookworm/main/binary-amd64/Packages");
+    let (_, plugin) = packages.split_once("\n\n").unwrap();
+    let stable: Vec<_> = plugin
+        .lines()
+        .filter(|line| !line.starts_with("SHA256") && !line.starts_with("Filename"))
+        .collect();
+    insta::assert_snapshot!(stable.join("\n"), @"
+    Package: wazo-plugind-hello-demo
+    Version: 1.0.0-0+deb12u1
+    Architecture: all
+    Maintainer: A Partner <partner@example.org>
+    Installed-Size: 12
+    Section: wazo-plugind-plugin
+    Priority: optional
+    X-Odd: kept
+    Description: a plugin
+    Size: 1156
+    ");
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn no_published_path_has_what_servers_misread() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1:1.0~rc1+git"))
+        .unwrap();
+    for file in files(lab.repository.root()) {
+        assert!(!file.contains(['+', '~', ':', ' ', '%']), "{file}");
+    }
+}
+
+#[test]
+fn the_same_content_again_is_no_publication() {
+    let lab = Lab::new();
+    let package = Package::new("hello", "1.0.0");
+    lab.publish(&package).unwrap();
+    let before = lab.text("dists/bookworm/InRelease");
+    let again = lab.publish(&package).unwrap();
+    assert!(!again.changed && again.generation == 1);
+
+    // The same content that another compressor wrote: what is published stays.
+    let repacked = lab
+        .publish(&package.clone().with(|p| p.level = 19))
+        .unwrap();
+    assert!(!repacked.changed);
+    assert_eq!(lab.text("dists/bookworm/InRelease"), before);
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn a_used_version_never_changes() {
+    let lab = Lab::new();
+    let package = Package::new("hello", "1.0.0");
+    lab.publish(&package).unwrap();
+    let before = files(lab.repository.root());
+
+    let commit = lab
+        .publish(&package.clone().with(|p| p.commit = 'b'))
+        .unwrap_err();
+    insta::assert_snapshot!(commit, @"wazo-plugind-hello-demo 1.0.0-0+deb12u1 is published already, from commit aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    let higher = package.clone().with(|p| (p.commit, p.n) = ('b', 2));
+    assert!(matches!(
+        lab.publish(&higher),
+        Err(RepoError::VersionUsed { .. })
+    ));
+    let content = lab
+        .publish(&package.clone().with(|p| p.content = "x".to_owned()))
+        .unwrap_err();
+    insta::assert_snapshot!(content, @"wazo-plugind-hello-demo 1.0.0-0+deb12u1 is published already, with other content");
+    assert_eq!(code(&content), FailureCode::VersionUsed);
+    assert_eq!(files(lab.repository.root()), before);
+
+    // Another payload of the same commit, such as a newer image gives, has the next number.
+    let rebuilt = package.with(|p| (p.content, p.n) = ("x".to_owned(), 2));
+    assert!(lab.publish(&rebuilt).unwrap().changed);
+    let history = lab
+        .repository
+        .history("wazo-plugind-hello-demo", Target::Bookworm)
+        .unwrap();
+    let versions: Vec<_> = history.iter().map(|one| one.version.as_str()).collect();
+    assert_eq!(versions, ["1.0.0-0+deb12u1", "1.0.0-0+deb12u2"]);
+}
+
+#[test]
+fn a_version_must_be_higher_in_dpkgs_order() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1.10")).unwrap();
+    for lower in ["1.9", "1.10~rc1"] {
+        let refused = lab
+            .publish(&Package::new("hello", lower).with(|p| p.commit = 'b'))
+            .unwrap_err();
+        assert_eq!(
+            code(&refused),
+            FailureCode::VersionNotHigher,
+            "{lower}: {refused}"
+        );
+    }
+    lab.publish(&Package::new("hello", "1.10-1").with(|p| p.commit = 'b'))
+        .unwrap();
+    lab.publish(&Package::new("other", "0.1")).unwrap();
+
+    let same = Package::new("hello", "0:1.10").with(|p| p.commit = 'b');
+    let refused = lab.publish(&same).unwrap_err();
+    assert_eq!(code(&refused), FailureCode::VersionUsed, "{refused}");
+}
+
+#[test]
+fn a_batch_is_published_whole_or_not_at_all() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    let before = files(lab.repository.root());
+    let good = lab.open(&Package::new("other", "1.0")).unwrap();
+    let bad = lab
+        .open(&Package::new("hello", "0.9").with(|p| p.commit = 'b'))
+        .unwrap();
+    let now = lab.tick();
+    assert!(
+        lab.publish_in(&suite(Target::Bookworm), &[good, bad], now)
+            .is_err()
+    );
+    assert_eq!(files(lab.repository.root()), before);
+
+    let twice = Package::new("third", "1.0");
+    let clash = twice.clone().with(|p| (p.commit, p.n) = ('b', 2));
+    let batch = [lab.open(&twice).unwrap(), lab.open(&clash).unwrap()];
+    let refused = lab
+        .publish_in(&suite(Target::Bookworm), &batch, now)
+        .unwrap_err();
+    assert_eq!(code(&refused), FailureCode::VersionUsed);
+}
+
+#[test]
+fn each_release_has_its_suite_and_a_package_of_another_is_refused() {
+    let lab = Lab::new();
+    let trixie = Package::new("hello", "1.0").with(|p| p.target = Target::Trixie);
+    let publishable = lab.open(&trixie).unwrap();
+    let refused = lab
+        .publish_in(&suite(Target::Bookworm), &[publishable], lab.tick())
+        .unwrap_err();
+    assert_eq!(code(&refused), FailureCode::EvidenceInvalid);
+    lab.publish(&trixie).unwrap();
+    lab.publish(&Package::new("hello", "1.0").with(|p| p.commit = 'b'))
+        .unwrap();
+    let suites: Vec<_> = lab.repository.suites().unwrap();
+    let names: Vec<_> = suites.iter().map(|state| state.suite.to_string()).collect();
+    assert_eq!(names, ["bookworm", "trixie"]);
+}
+
+#[test]
+fn another_channel_takes_the_same_bytes_and_no_others() {
+    let lab = Lab::new();
+    let package = Package::new("hello", "1.0");
+    lab.publish(&package).unwrap();
+    let before = files(&lab.path("pool"));
+    let repacked = lab.open(&package.clone().with(|p| p.level = 19)).unwrap();
+    lab.publish_in(&testing(), &[repacked], lab.tick()).unwrap();
+    assert_eq!(
+        files(&lab.path("pool")),
+        before,
+        "one pool for all channels"
+    );
+    let other = lab
+        .open(&package.with(|p| p.content = "x".to_owned()))
+        .unwrap();
+    let refused = lab
+        .publish_in(&testing(), &[other], lab.tick())
+        .unwrap_err();
+    assert_eq!(code(&refused), FailureCode::VersionUsed);
+    let release = lab.text("dists/bookworm-testing/Release");
+    assert!(release.contains("Suite: bookworm-testing\nCodename: bookworm-testing\n"));
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn a_package_for_one_architecture_is_in_its_index_alone() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("all", "1.0")).unwrap();
+    let amd64 = Package::new("native", "1.0").with(|p| p.architecture = Architecture::Amd64);
+    lab.publish(&amd64).unwrap();
+    let packages = |architecture: &str| {
+        let text = lab.text(&format!(
+            "dists/bookworm/main/binary-{architecture}/Packages"
+        ));
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Package: "));
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let keyring = "plugfarm-local-keyring";
+    let (all, native) = ("wazo-plugind-all-demo", "wazo-plugind-native-demo");
+    assert_eq!(packages("all"), [keyring, all]);
+    assert_eq!(packages("amd64"), [keyring, all, native]);
+}
+
+#[test]
+fn bytes_that_the_evidence_is_not_about_do_not_enter() {
+    let lab = Lab::new();
+    let deb = lab.make(&Package::new("hello", "1.0"));
+    let statement = lab.verify(&deb);
+    let good = fs_err::read(&deb).unwrap();
+    let middle = good.len() / 2;
+    let changed = [&good[..middle], &[good[middle] ^ 1], &good[middle + 1..]].concat();
+    for bytes in [
+        changed,
+        [good.as_slice(), b"x"].concat(),
+        good[..middle].to_vec(),
+        vec![],
+    ] {
+        fs_err::write(&deb, bytes).unwrap();
+        let refused = Publishable::open(&deb, statement.clone()).unwrap_err();
+        assert_eq!(code(&refused), FailureCode::EvidenceInvalid, "{refused}");
+    }
+    // Swapped after it was opened.
+    fs_err::write(&deb, &good).unwrap();
+    let publishable = Publishable::open(&deb, statement).unwrap();
+    fs_err::write(&deb, b"another file").unwrap();
+    let refused = lab
+        .publish_in(&suite(Target::Bookworm), &[publishable], lab.tick())
+        .unwrap_err();
+    assert_eq!(code(&refused), FailureCode::EvidenceInvalid);
+    assert!(
+        !lab.path("pool/wazo-plugind-hello-demo").exists()
+            || files(&lab.path("pool/wazo-plugind-hello-demo")).is_empty()
+    );
+    assert!(lab.repository.suites().unwrap().is_empty());
+}
+
+#[test]
+fn side_files_must_be_what_was_signed() {
+    for ending in ["log", "buildinfo"] {
+        let lab = Lab::new();
+        let deb = lab.make(&Package::new("hello", "1.0"));
+        fs_err::write(deb.with_extension(ending), "forged").unwrap();
+        let publishable = Publishable::open(&deb, lab.verify(&deb)).unwrap();
+        let refused = lab
+            .publish_in(&suite(Target::Bookworm), &[publishable], lab.tick())
+            .unwrap_err();
+        assert_eq!(code(&refused), FailureCode::EvidenceInvalid, "{refused}");
+        assert!(lab.repository.suites().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn another_farms_signature_does_not_count() {
+    let (lab, other) = (Lab::new(), Lab::new());
+    let deb = other.make(&Package::new("hello", "1.0"));
+    let publishable = Publishable::open(&deb, other.verify(&deb)).unwrap();
+    let refused = lab
+        .publish_in(&suite(Target::Bookworm), &[publishable], lab.tick())
+        .unwrap_err();
+    assert_eq!(code(&refused), FailureCode::EvidenceInvalid, "{refused}");
+}
+
+#[test]
+fn the_statement_beside_the_package_must_be_the_one_that_was_verified() {
+    let lab = Lab::new();
+    let deb = lab.make(&Package::new("hello", "1.0"));
+    let statement = lab.verify(&deb);
+    let other = lab.make(&Package::new("other", "1.0"));
+    fs_err::copy(
+        other.with_extension("intoto.jsonl"),
+        deb.with_extension("intoto.jsonl"),
+    )
+    .unwrap();
+    let publishable = Publishable::open(&deb, statement).unwrap();
+    let refused = lab
+        .publish_in(&suite(Target::Bookworm), &[publishable], lab.tick())
+        .unwrap_err();
+    assert_eq!(code(&refused), FailureCode::EvidenceInvalid, "{refused}");
+}
+
+#[test]
+fn a_package_cannot_say_where_it_is_or_what_it_weighs() {
+    let lab = Lab::new();
+    for name in ["Filename", "SHA256", "size"] {
+        let package = Package::new("hello", "1.0").with(|p| {
+            p.fields = vec![(name.to_owned(), "../../etc/passwd".to_owned())];
+        });
+        let refused = lab.open(&package).unwrap_err();
+        assert_eq!(code(&refused), FailureCode::EvidenceInvalid, "{refused}");
+    }
+}
+
+#[test]
+fn a_farm_of_another_name_leaves_the_repository_alone() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    let (keys, renamed) = crate::repo_lab::open(lab.folder.path(), |settings| {
+        settings.farm = FarmName::new("renamed").unwrap();
+    });
+    let lock = renamed.lock().unwrap();
+    let refused = renamed
+        .publish(&lock, &suite(Target::Bookworm), &[], lab.tick(), &keys)
+        .unwrap_err();
+    insta::assert_snapshot!(refused, @"the repository belongs to the farm `local`, and this farm is `renamed`");
+}
+
+#[test]
+fn dates_rise_by_a_second_and_never_run_far_ahead_of_the_clock() {
+    let lab = Lab::new();
+    let now = clock();
+    let began = std::time::Instant::now();
+    for minor in 0..8 {
+        lab.publish_at(
+            &Package::new("hello", &format!("1.{minor}"))
+                .with(|p| p.commit = char::from(b'0' + minor)),
+            now,
+        )
+        .unwrap();
+    }
+    let state = lab
+        .repository
+        .suite(&suite(Target::Bookworm))
+        .unwrap()
+        .unwrap();
+    assert_eq!(state.date.seconds(), now.seconds() + 7);
+    assert!(
+        began.elapsed().as_secs() >= 3,
+        "it waits for the clock, which stands still here"
+    );
+    let modified = fs_err::metadata(lab.path("dists/bookworm/InRelease"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let modified = modified
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert_eq!(modified.cast_signed(), state.date.seconds());
+
+    let past = Timestamp::from_seconds(now.seconds() - 3600);
+    let refused = lab
+        .publish_at(&Package::new("hello", "2").with(|p| p.commit = 'f'), past)
+        .unwrap_err();
+    assert!(
+        matches!(refused, RepoError::ClockBehind { .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn an_index_stays_reachable_for_a_week() {
+    const DAY: i64 = 24 * 3600;
+    let lab = Lab::new();
+    let by_hash = || files(&lab.path("dists/bookworm/main/binary-amd64/by-hash/SHA256"));
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    let first = by_hash();
+    assert_eq!(first.len(), 3);
+    let next = |version: &str, commit: char, seconds: i64| {
+        let package = Package::new("hello", version).with(|p| p.commit = commit);
+        lab.publish_at(&package, lab.later(seconds)).unwrap();
+    };
+    next("1.1", 'b', DAY);
+    next("1.2", 'c', 6 * DAY);
+    assert!(first.iter().all(|name| by_hash().contains(name)));
+    assert_eq!(by_hash().len(), 9);
+    next("1.3", 'd', 2 * DAY);
+    assert!(first.iter().all(|name| !by_hash().contains(name)));
+    assert_eq!(by_hash().len(), 9);
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn valid_until_is_there_when_asked_for_and_moves_by_a_refresh() {
+    let lab = Lab::with_settings(|settings| {
+        settings.valid_for = Some(std::time::Duration::from_secs(7 * 24 * 3600));
+    });
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    let until = |lab: &Lab| {
+        let text = lab.text("dists/bookworm/Release");
+        let field = |name: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap();
+            Timestamp::from_release_date(line).unwrap().seconds()
+        };
+        assert_eq!(field("Valid-Until: ") - field("Date: "), 7 * 24 * 3600);
+        field("Valid-Until: ")
+    };
+    let before = until(&lab);
+    let lock = lab.repository.lock().unwrap();
+    let later = lab.later(3600);
+    let refreshed = lab
+        .repository
+        .refresh(&lock, &suite(Target::Bookworm), later, &lab.keys)
+        .unwrap();
+    assert_eq!(refreshed.generation, 2);
+    assert!(until(&lab) >= before + 3600);
+}
+
+#[test]
+fn every_change_to_the_repository_is_found_by_a_check() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    lab.publish(&Package::new("hello", "1.1").with(|p| p.commit = 'b'))
+        .unwrap();
+    assert_eq!(lab.problems(), Vec::<String>::new());
+    let not_checked = [".lock", ".state/bookworm.json"];
+    let first_trust = |file: &str| !file.contains('/');
+    for file in files(lab.repository.root()) {
+        if not_checked.contains(&file.as_str()) || first_trust(&file) {
+            continue;
+        }
+        let path = lab.path(&file);
+        let good = fs_err::read(&path).unwrap();
+        for bad in [Some([good.as_slice(), b" "].concat()), Some(vec![]), None] {
+            match bad {
+                Some(bytes) if bytes != good => fs_err::write(&path, bytes).unwrap(),
+                Some(_) => continue,
+                None => fs_err::remove_file(&path).unwrap(),
+            }
+            let problems = lab.problems();
+            assert!(
+                problems.iter().any(|problem| problem.contains(&file)),
+                "{file}: {problems:?}"
+            );
+        }
+        fs_err::write(&path, good).unwrap();
+    }
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn a_damaged_state_stops_everything_and_is_named() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    let path = lab.path(".state/bookworm.json");
+    let text = lab.text(".state/bookworm.json");
+    for (bad, word) in [
+        (
+            text.replace("\"format\":1", "\"format\":2"),
+            "its format is 2",
+        ),
+        (
+            text.replace("bookworm", "trixie"),
+            "it is the state of trixie",
+        ),
+        (text.chars().take(100).collect(), "EOF"),
+    ] {
+        fs_err::write(&path, bad).unwrap();
+        let refused = lab
+            .publish(&Package::new("other", "1.0"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains(word) && refused.contains(".state/bookworm.json"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_believes_nothing_finds_everything() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
+    let keyring = &lab.keys.public().archive_keyring;
+    let found = read_strictly(lab.repository.root(), &suite(Target::Bookworm), keyring);
+    assert_eq!(
+        found,
+        [
+            "plugfarm-local-keyring 1+deb12",
+            "wazo-plugind-hello-demo 1.0-0+deb12u1"
+        ]
+    );
+}
