@@ -1,6 +1,7 @@
 //! Composition: settings and folders become adapters. The only place that says "new" to one.
 
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -147,10 +148,21 @@ impl App {
         )
     }
 
-    /// Where sources are kept.
+    /// Where sources are kept. They may be private: the folder is for its owner alone.
     pub fn sources(&self) -> Result<Store, AppError> {
         let path = self.folder("")?;
-        Store::open(&path).map_err(|source| AppError::DataFolder { path, source })
+        let opened = Store::open(&path)
+            .and_then(|store| keep_private(&path.join("sources")).map(|()| store));
+        opened.map_err(|source| AppError::DataFolder { path, source })
+    }
+
+    /// The folder that holds a folder for each build; for its owner alone, as sources are.
+    fn builds(&self) -> Result<PathBuf, AppError> {
+        let path = self.folder("builds")?;
+        match keep_private(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(AppError::DataFolder { path, source }),
+        }
     }
 
     /// What fetches repositories.
@@ -223,7 +235,7 @@ impl App {
             statement_key: public_key(&keys)?,
             signer: Arc::new(keys),
             repository: self.repository()?,
-            builds: self.folder("builds")?,
+            builds: self.builds()?,
         })
     }
 
@@ -261,6 +273,10 @@ fn draw_instance(path: &Path) -> io::Result<String> {
         }
         Err(error) => Err(error.error),
     }
+}
+
+fn keep_private(folder: &Path) -> io::Result<()> {
+    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
 }
 
 fn public_key(keys: &Keys) -> Result<StatementKey, AppError> {

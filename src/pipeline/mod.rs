@@ -32,6 +32,7 @@ use crate::model::{BuildId, Failure, FailureCode, Stage};
 use crate::sandbox::Cancel;
 use attempt::Attempt;
 use log::BuildLog;
+use sign::Signed;
 
 /// Builds what `request` asks for, and reports how it went. The report always comes: a failure is one of its outcomes.
 pub async fn build(
@@ -93,18 +94,18 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
     let ran = run::run(attempt, checked).await?;
     let inspected = inspect::run(attempt, request, ran).await?;
     let assembled = assemble::run(attempt, inspected)?;
-    let signed = sign::run(attempt, request, assembled)?;
+    let mut signed = sign::run(attempt, request, assembled)?;
+    if let Some(out) = &request.out {
+        hand_over(attempt, &mut signed, out)?;
+    }
     if let Some(publish) = &request.publish {
         publish::run(attempt, publish, &signed)?;
-    }
-    if let Some(out) = &request.out {
-        hand_over(attempt, out)?;
     }
     Ok(())
 }
 
 /// Moves the artifacts to where they were asked for.
-fn hand_over(attempt: &mut Attempt<'_>, out: &Path) -> Result<(), Failure> {
+fn hand_over(attempt: &mut Attempt<'_>, signed: &mut Signed, out: &Path) -> Result<(), Failure> {
     let storage = |error: io::Error| {
         let message = format!("the artifacts could not be written: {error}");
         let hint = "name a folder with --out that can be written";
@@ -124,13 +125,19 @@ fn hand_over(attempt: &mut Attempt<'_>, out: &Path) -> Result<(), Failure> {
         if attempt.report.log.as_ref() == Some(&artifact.path) {
             attempt.report.log = Some(target.clone());
         }
+        if signed.deb == artifact.path {
+            signed.deb.clone_from(&target);
+        }
         artifact.path = target;
     }
     fs_err::remove_dir_all(&attempt.folder).map_err(storage)
 }
 
-/// Removes everything that a failed attempt leaves but its log.
+/// Removes everything that a failed attempt leaves but its log. What was handed over already stays where it was asked for.
 fn keep_only_the_log(folder: &Path) {
+    if !folder.exists() {
+        return;
+    }
     let removed = fs_err::read_dir(folder).and_then(|entries| {
         for entry in entries {
             let path = entry?.path();

@@ -53,3 +53,58 @@ fn decide(
 fn counter(version: &DebianVersion) -> Option<u32> {
     version.as_str().rsplit_once('u')?.1.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Architecture, Timestamp};
+
+    fn commit(digit: &str) -> CommitId {
+        CommitId::new(&digit.repeat(40)).unwrap()
+    }
+
+    /// The version that a build gets, after one with this commit and content was published as `1.0-0+deb12u4`.
+    fn after(version: &str, own: &CommitId, content: &[u8]) -> String {
+        let plugin = |text: &str| PluginVersion::new(text).unwrap();
+        let published = Published {
+            package: "wazo-plugind-a-b".to_owned(),
+            version: plugin("1.0").packaged(Target::Bookworm, 4),
+            architecture: Architecture::All,
+            plugin_version: Some(plugin("1.0")),
+            commit: Some(commit("a")),
+            source: None,
+            statement: None,
+            content: Sha256::of(b"content"),
+            sha256: Sha256::of(b"deb"),
+            size: 3,
+            filename: String::new(),
+            published: Timestamp::from_seconds(0),
+            stanza: String::new(),
+        };
+        let content = Sha256::of(content);
+        decide(
+            &plugin(version),
+            Target::Bookworm,
+            Some(own),
+            content,
+            &[published],
+        )
+        .to_string()
+    }
+
+    #[test]
+    fn the_same_content_keeps_its_version() {
+        assert_eq!(after("1.0", &commit("a"), b"content"), "1.0-0+deb12u4");
+    }
+
+    #[test]
+    fn another_payload_of_the_same_commit_gets_the_next_number() {
+        assert_eq!(after("1.0", &commit("a"), b"newer image"), "1.0-0+deb12u5");
+    }
+
+    #[test]
+    fn another_commit_or_version_counts_from_one() {
+        assert_eq!(after("1.0", &commit("b"), b"content"), "1.0-0+deb12u1");
+        assert_eq!(after("1.1", &commit("a"), b"content"), "1.1-0+deb12u1");
+    }
+}
