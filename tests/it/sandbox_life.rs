@@ -80,7 +80,7 @@ async fn a_fetch_finds_the_hosts_that_the_farm_names_and_no_others() {
         .parse()
         .unwrap();
     let script = "for i in 1 2 3 4 5; do python3 -c 'import socket; print(socket.create_connection((\"git.example.org\", 99), 5).recv(99).decode(), end=\"\")' && break; sleep 0.5; done 2>/dev/null; \
-         getent hosts deb.debian.org || echo unknown; id -u; grep CapEff /proc/self/status";
+         getent hosts example.org || echo unknown; id -u; grep CapEff /proc/self/status";
     let hosts = vec![("git.example.org".to_owned(), address)];
     let run = Run::fetch(&image, hosts)
         .command(&["/bin/sh", "-c", script])
