@@ -4,12 +4,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
-use crate::model::{Target, Timestamp};
-use crate::pipeline::Farm;
+use crate::model::Target;
+use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Repository, Settings};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, sweep};
 use crate::sign::{KeyError, Keys};
@@ -222,19 +221,26 @@ impl App {
         Ok(Repository::new(self.repository_folder(), settings))
     }
 
+    /// What packages are published with.
+    pub fn publisher(&self) -> Result<Publisher, AppError> {
+        let keys = self.keys()?;
+        Ok(Publisher {
+            statement_key: public_key(&keys)?,
+            signer: Arc::new(keys),
+            repository: self.repository()?,
+        })
+    }
+
     /// Everything that builds are run with.
     pub async fn farm(&self) -> Result<Farm, AppError> {
         let engine = self.engine().await?;
-        let keys = self.keys()?;
         Ok(Farm {
             config: self.config.clone(),
             builder: Builder::Laptop,
             images: self.images_of(&engine),
             engine,
             sources: self.sources()?,
-            statement_key: public_key(&keys)?,
-            signer: Arc::new(keys),
-            repository: self.repository()?,
+            publisher: self.publisher()?,
             builds: self.builds()?,
         })
     }
@@ -281,15 +287,6 @@ fn keep_private(folder: &Path) -> io::Result<()> {
 
 fn public_key(keys: &Keys) -> Result<StatementKey, AppError> {
     Ok(StatementKey::from_pem(&keys.public().statement_pem)?)
-}
-
-/// The time now.
-#[must_use]
-pub fn now() -> Timestamp {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_seconds(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn read_config(path: &Path) -> Result<Config, AppError> {

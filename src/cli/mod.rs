@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::app::{App, AppError};
-use crate::model::InvalidValue;
-use crate::source::LocationError;
+use crate::model::{InvalidValue, printable};
+use crate::source::{Asker, Location, LocationError};
 use crate::telemetry::{self, LogFormat};
 use args::{Cli, Command};
 
@@ -28,6 +28,11 @@ enum Exit {
     /// The farm, or somebody that it depends on, is at fault; trying again may help.
     Farm = 3,
 }
+
+/// Something that the caller named and that is not there, or means nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUsage(String);
 
 /// Runs the command that the process was called with.
 #[must_use]
@@ -58,7 +63,9 @@ fn blame(error: &anyhow::Error) -> Exit {
             error,
             AppError::ConfigInvalid { .. } | AppError::ConfigUnreadable { .. }
         ),
-        None => error.is::<InvalidValue>() || error.is::<LocationError>(),
+        None => {
+            error.is::<InvalidValue>() || error.is::<LocationError>() || error.is::<WrongUsage>()
+        }
     };
     if usage { Exit::Usage } else { Exit::Farm }
 }
@@ -75,7 +82,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
             Command::Images(command) => commands::images::run(&app, &command, json).await,
             Command::Check(arguments) => commands::check::run(&app, &arguments, json).await,
             Command::Build(arguments) => commands::build::run(&app, &arguments, json).await,
-            Command::Publish(arguments) => commands::publish::run(&app, &arguments, json).await,
+            Command::Publish(arguments) => commands::publish::run(&app, &arguments, json),
             Command::Verify(arguments) => commands::verify::run(&app, &arguments, json),
             Command::Key(command) => commands::key::run(&app, &command, json),
             Command::Repo(command) => commands::repo::run(&app, &command, json),
@@ -84,6 +91,21 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     // A blocking reader that waits for a dead engine must not keep the process alive.
     runtime.shutdown_background();
     exit
+}
+
+/// Where a plugin is, in the words of whoever sits at this machine. A folder must be there.
+fn locate(text: &str) -> anyhow::Result<Location> {
+    let location = Location::parse(text, Asker::CommandLine)?;
+    match &location {
+        Location::Folder(folder) if !folder.is_dir() => {
+            let folder = printable(&folder.to_string_lossy(), 200);
+            Err(WrongUsage(format!(
+                "there is no folder `{folder}`; name one, or a git URL"
+            ))
+            .into())
+        }
+        _ => Ok(location),
+    }
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ failure_codes! {
     /// A file of the farm could not be read or written.
     StorageError = "storage-io", Farm;
     /// The evidence does not verify.
-    EvidenceInvalid = "evidence-invalid", Farm;
+    EvidenceInvalid = "evidence-invalid", Partner;
     /// The signer did not sign.
     SignUnavailable = "sign-unavailable", Farm;
     /// Another publication was faster, or holds the lock.

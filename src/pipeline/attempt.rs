@@ -27,14 +27,20 @@ pub struct Farm {
     pub images: Images,
     /// Where sources come from.
     pub sources: Store,
+    /// Who signs, and where packages are published.
+    pub publisher: Publisher,
+    /// The folder that holds a folder for each build.
+    pub builds: PathBuf,
+}
+
+/// What publishing needs; it needs no engine.
+pub struct Publisher {
     /// The key that statements must be signed with to be published.
     pub statement_key: StatementKey,
     /// Who signs.
     pub signer: Arc<dyn Signer>,
     /// Where packages are published.
     pub repository: Repository,
-    /// The folder that holds a folder for each build.
-    pub builds: PathBuf,
 }
 
 /// One attempt, under way.
@@ -135,8 +141,9 @@ impl Attempt<'_> {
     }
 }
 
-/// The time now, as far as a publication or a statement says it; no package depends on it.
-pub(super) fn now() -> Timestamp {
+/// The time now, as far as a publication, a statement or a journal says it; no package depends on it.
+#[must_use]
+pub fn now() -> Timestamp {
     let elapsed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

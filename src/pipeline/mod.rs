@@ -21,7 +21,7 @@ mod version;
 use std::io;
 use std::path::Path;
 
-pub use attempt::Farm;
+pub use attempt::{Farm, Publisher, now};
 pub use check::read_tree;
 pub use observer::Observer;
 pub use publish::{publish_packages, verify_package};
@@ -81,7 +81,11 @@ async fn attempt(
     };
     let ended = journey(&mut attempt, request).await;
     let flushed = attempt.log.flush().map(drop);
-    if ended.is_err() {
+    if let Err(failure) = &ended
+        && failure.stage != Stage::Publish
+    {
+        // What only could not be published is a good package, and can be published later.
+        attempt.report.artifacts.clear();
         keep_only_the_log(&attempt.folder);
     }
     ended.and_then(|()| flushed.map_err(Attempt::storage(Stage::Publish, "the log")))
@@ -89,6 +93,9 @@ async fn attempt(
 
 /// The order of the stages.
 async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Failure> {
+    if let Some(out) = &request.out {
+        fs_err::create_dir_all(out).map_err(cannot_hand_over)?;
+    }
     let fetched = fetch::run(attempt, request).await?;
     let checked = check::run(attempt, request, fetched)?;
     let ran = run::run(attempt, checked).await?;
@@ -106,22 +113,16 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
 
 /// Moves the artifacts to where they were asked for.
 fn hand_over(attempt: &mut Attempt<'_>, signed: &mut Signed, out: &Path) -> Result<(), Failure> {
-    let storage = |error: io::Error| {
-        let message = format!("the artifacts could not be written: {error}");
-        let hint = "name a folder with --out that can be written";
-        Failure::new(Stage::Sign, FailureCode::StorageError, message, hint)
-    };
-    fs_err::create_dir_all(out).map_err(storage)?;
     for artifact in &mut attempt.report.artifacts {
         let Some(name) = artifact.path.file_name() else {
             continue;
         };
         let target = out.join(name);
-        let temporary = tempfile::NamedTempFile::new_in(out).map_err(storage)?;
-        fs_err::copy(&artifact.path, temporary.path()).map_err(storage)?;
+        let temporary = tempfile::NamedTempFile::new_in(out).map_err(cannot_hand_over)?;
+        fs_err::copy(&artifact.path, temporary.path()).map_err(cannot_hand_over)?;
         temporary
             .persist(&target)
-            .map_err(|error| storage(error.error))?;
+            .map_err(|error| cannot_hand_over(error.error))?;
         if attempt.report.log.as_ref() == Some(&artifact.path) {
             attempt.report.log = Some(target.clone());
         }
@@ -130,7 +131,13 @@ fn hand_over(attempt: &mut Attempt<'_>, signed: &mut Signed, out: &Path) -> Resu
         }
         artifact.path = target;
     }
-    fs_err::remove_dir_all(&attempt.folder).map_err(storage)
+    fs_err::remove_dir_all(&attempt.folder).map_err(cannot_hand_over)
+}
+
+fn cannot_hand_over(error: io::Error) -> Failure {
+    let message = format!("the artifacts could not be written: {error}");
+    let hint = "name a folder with --out that can be written";
+    Failure::new(Stage::Sign, FailureCode::StorageError, message, hint)
 }
 
 /// Removes everything that a failed attempt leaves but its log. What was handed over already stays where it was asked for.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::attempt::{Attempt, Farm, now};
+use super::attempt::{Attempt, Publisher, now};
 use super::request::PublishRequest;
 use super::sign::Signed;
 use crate::evidence::{self, StatementKey, VerifiedStatement};
@@ -22,7 +22,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let began = attempt.begin(Stage::Publish)?;
     let published = publish_packages(
-        attempt.farm,
+        &attempt.farm.publisher,
         std::slice::from_ref(&signed.deb),
         &request.channel,
         request.unpinned,
@@ -54,14 +54,14 @@ pub(super) fn run(
 ///
 /// A package whose evidence does not verify against the farm's own key, or that the repository refuses.
 pub fn publish_packages(
-    farm: &Farm,
+    publisher: &Publisher,
     packages: &[PathBuf],
     channel: &Channel,
     unpinned: bool,
 ) -> Result<Vec<Publication>, Failure> {
     let mut by_target: BTreeMap<Target, Vec<Publishable>> = BTreeMap::new();
     for path in packages {
-        let statement = verify_package(path, std::slice::from_ref(&farm.statement_key))?;
+        let statement = verify_package(path, std::slice::from_ref(&publisher.statement_key), None)?;
         if !statement.pinned() && !unpinned {
             return Err(not_pinned(Stage::Publish));
         }
@@ -69,15 +69,15 @@ pub fn publish_packages(
         let publishable = Publishable::open(path, statement).map_err(failed)?;
         by_target.entry(target).or_default().push(publishable);
     }
-    let lock = farm.repository.lock().map_err(failed)?;
+    let lock = publisher.repository.lock().map_err(failed)?;
     let mut published = Vec::new();
     for (target, packages) in by_target {
         let suite = Suite {
             target,
             channel: channel.clone(),
         };
-        let signer = farm.signer.as_ref();
-        let publication = farm
+        let signer = publisher.signer.as_ref();
+        let publication = publisher
             .repository
             .publish(&lock, &suite, &packages, now(), signer);
         published.push(publication.map_err(failed)?);
@@ -99,20 +99,30 @@ pub(super) fn not_pinned(stage: Stage) -> Failure {
     )
 }
 
-/// Verifies the package at `deb` by the evidence that lies beside it (`<stem>.intoto.jsonl`), against the keys in `trusted`.
+/// Verifies the package at `deb` by the evidence that lies beside it (`<stem>.intoto.jsonl`), or else in `published`, a
+/// repository's folder of attestations, against the keys in `trusted`.
 ///
 /// # Errors
 ///
 /// [`FailureCode::EvidenceInvalid`] when there is no evidence, no trusted key signed it, or it is about other bytes.
-pub fn verify_package(deb: &Path, trusted: &[StatementKey]) -> Result<VerifiedStatement, Failure> {
+pub fn verify_package(
+    deb: &Path,
+    trusted: &[StatementKey],
+    published: Option<&Path>,
+) -> Result<VerifiedStatement, Failure> {
     let found = digest(deb).map_err(|error| {
         invalid(
             format!("the package cannot be read: {error}"),
             "name a .deb that is there",
         )
     })?;
+    let beside = deb.with_extension("intoto.jsonl");
+    let published = published.map(|folder| folder.join(format!("{found}.intoto.jsonl")));
+    let path = published
+        .filter(|path| !beside.exists() && path.exists())
+        .unwrap_or(beside);
     let mut bytes = Vec::new();
-    let reading = fs_err::File::open(deb.with_extension("intoto.jsonl"))
+    let reading = fs_err::File::open(path)
         .and_then(|file| file.take(MAX_EVIDENCE + 1).read_to_end(&mut bytes));
     reading.map_err(|error| {
         invalid(

@@ -43,7 +43,11 @@ pub(super) fn run(
     }
     subjects.push(keep_log(attempt, &assembled)?);
     let statement = statement(&facts, &subjects);
-    let signature = attempt.farm.signer.sign_statement(PAYLOAD_TYPE, &statement);
+    let signature = attempt
+        .farm
+        .publisher
+        .signer
+        .sign_statement(PAYLOAD_TYPE, &statement);
     let signature = signature.map_err(|error| unsigned(&error))?;
     let key = format!("key {}", signature.key_id.get(..16).unwrap_or_default());
     let evidence = write(

@@ -18,6 +18,7 @@ pub(super) fn choose(
     let target = attempt.report.target;
     let history = attempt
         .farm
+        .publisher
         .repository
         .history(&manifest.id.package(), target);
     let history = history.map_err(|error| error.failure(Stage::Assemble))?;

@@ -12,6 +12,13 @@ fn wrong_usage_has_its_own_exit_code_and_names_the_fix() {
             "helpers such as `ext::` are never run",
         ),
         (&["build", "-u"], "unexpected argument"),
+        (&["build", "/nonexistent"], "there is no folder"),
+        (&["check", "/nonexistent"], "there is no folder"),
+        (
+            &["verify", "/nonexistent.deb", "--key", "/dev/null"],
+            "is no public statement key",
+        ),
+        (&["build", ".", "--allow", "payload-emtpy"], "payload-empty"),
         (&["build", ".", "--ref=-x"], "is not a valid"),
         (&["build", ".", "--unpinned"], "--publish"),
         (

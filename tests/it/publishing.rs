@@ -86,7 +86,7 @@ fn a_package_without_its_evidence_is_not_published() {
     let (code, report) = publish(&farm, &package);
     assert_eq!(
         (code, &report["code"]),
-        (3, &Value::from("evidence-invalid")),
+        (1, &Value::from("evidence-invalid")),
         "{report}"
     );
 }
@@ -140,4 +140,27 @@ fn evidence_that_was_changed_is_noticed() {
     assert_eq!(farm.run(&["verify", path]).code, 1);
     fs::remove_file(&bill).unwrap();
     farm.run(&["verify", path]).succeeds();
+}
+
+#[test]
+fn a_package_from_the_repository_is_verified_by_what_is_published_with_it() {
+    let farm = TestFarm::new();
+    let report = farm.publish(&farm.plugin("helloworld"), &[]);
+    let alone = farm.data().join("alone.deb");
+    fs::copy(report["artifacts"][0]["path"].as_str().unwrap(), &alone).unwrap();
+    farm.run(&["verify", alone.to_str().unwrap()]).succeeds();
+}
+
+#[test]
+fn what_could_not_be_published_is_kept_for_later() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    edit(&plugin.join("helloworld.conf"), "***42", "***43");
+    commit(&plugin, 1_700_000_100);
+    let refused = farm
+        .run(&["build", plugin.to_str().unwrap(), "--publish", "--json"])
+        .json();
+    let package = refused["artifacts"][0]["path"].as_str().unwrap();
+    farm.run(&["verify", package]).succeeds();
 }

@@ -2,11 +2,13 @@
 
 use crate::app::App;
 use crate::cli::args::{BuildArgs, SourceArgs};
-use crate::cli::{Exit, output};
-use crate::model::{Blame, Outcome};
+use crate::cli::{Exit, WrongUsage, locate, output};
+use crate::deb::inspect::Check;
+use crate::model::{Blame, Outcome, Severity, printable};
 use crate::pipeline::{self, Observer, PublishRequest, Report, Request};
 use crate::sandbox::Canceller;
-use crate::source::{Asker, Location, RequestedRef, Subdirectory};
+use crate::source::{RequestedRef, Subdirectory};
+use tokio::signal::unix::{SignalKind, signal};
 
 pub(in crate::cli) async fn run(
     app: &App,
@@ -17,7 +19,7 @@ pub(in crate::cli) async fn run(
     let farm = app.farm().await?;
     let (canceller, cancel) = Canceller::new();
     let interrupted = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if stop_signal().await.is_ok() {
             canceller.cancel();
         }
     });
@@ -32,6 +34,17 @@ pub(in crate::cli) async fn run(
         output::report(&report);
     }
     Ok(exit(&report))
+}
+
+/// Waits for whatever asks a process to end: a person's Ctrl-C, a service manager, a terminal that goes away.
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
 }
 
 /// The exit code of a build's outcome.
@@ -50,10 +63,11 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         subdirectory,
         namespace,
     } = &arguments.source;
+    known_codes(&arguments.allow)?;
     let channel = arguments.channel.clone();
     let channel = channel.unwrap_or_else(|| app.config.repository.channel.clone());
     Ok(Request {
-        location: Location::parse(location, Asker::CommandLine)?,
+        location: locate(location)?,
         reference: reference.as_deref().map(RequestedRef::new).transpose()?,
         subdirectory: subdirectory.as_deref().map(Subdirectory::new).transpose()?,
         namespace: namespace.clone(),
@@ -65,4 +79,21 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
             unpinned: arguments.unpinned,
         }),
     })
+}
+
+/// A typing mistake in `--allow` would go into the signed evidence, and allow nothing.
+fn known_codes(allow: &[String]) -> anyhow::Result<()> {
+    let held = Check::ALL
+        .iter()
+        .filter(|check| check.severity() == Severity::Hold);
+    let held: Vec<_> = held.map(|check| check.code()).collect();
+    match allow.iter().find(|code| !held.contains(&code.as_str())) {
+        None => Ok(()),
+        Some(code) => {
+            let code = printable(code, 60);
+            let held = held.join(", ");
+            let message = format!("`{code}` is no finding that can be allowed; these are: {held}");
+            Err(WrongUsage(message).into())
+        }
+    }
 }

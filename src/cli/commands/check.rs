@@ -4,12 +4,12 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::args::{CheckArgs, SourceArgs};
-use crate::cli::{Exit, output};
+use crate::cli::{self, Exit, output};
 use crate::model::{Blame, Failure};
 use crate::pipeline::read_tree;
 use crate::plugin::{self, CheckOptions, Checked};
 use crate::sandbox::{Cancel, LogEvent};
-use crate::source::{Asker, Location, Request, RequestedRef, Source, Subdirectory, from_folder};
+use crate::source::{Location, Request, RequestedRef, Source, Subdirectory, from_folder};
 
 pub(in crate::cli) async fn run(
     app: &App,
@@ -33,7 +33,7 @@ struct Located {
 fn locate(arguments: &SourceArgs) -> anyhow::Result<Located> {
     let (reference, subdirectory) = (&arguments.reference, &arguments.subdirectory);
     Ok(Located {
-        location: Location::parse(&arguments.location, Asker::CommandLine)?,
+        location: cli::locate(&arguments.location)?,
         reference: reference.as_deref().map(RequestedRef::new).transpose()?,
         subdirectory: subdirectory.as_deref().map(Subdirectory::new).transpose()?,
     })

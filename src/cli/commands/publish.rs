@@ -8,17 +8,13 @@ use crate::cli::{Exit, output};
 use crate::model::Blame;
 use crate::pipeline::publish_packages;
 
-pub(in crate::cli) async fn run(
-    app: &App,
-    arguments: &PublishArgs,
-    json: bool,
-) -> anyhow::Result<Exit> {
-    let farm = app.farm().await?;
+pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs, json: bool) -> anyhow::Result<Exit> {
+    let publisher = app.publisher()?;
     let channel = arguments
         .channel
         .as_ref()
         .unwrap_or(&app.config.repository.channel);
-    let published = publish_packages(&farm, &arguments.packages, channel, arguments.unpinned);
+    let published = publish_packages(&publisher, &arguments.packages, channel, arguments.unpinned);
     match published {
         Ok(publications) => {
             let rows = publications.iter().map(|publication| {

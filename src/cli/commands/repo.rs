@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use crate::app::{App, now};
+use crate::app::App;
 use crate::cli::args::RepoCommand;
 use crate::cli::{Exit, output};
 use crate::model::{Sha256, Target};
+use crate::pipeline::now;
 use crate::repo::Repository;
 use crate::sign::verify_in_release;
 

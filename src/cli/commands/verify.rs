@@ -7,8 +7,9 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::args::VerifyArgs;
-use crate::cli::{Exit, output};
+use crate::cli::{Exit, WrongUsage, output};
 use crate::evidence::{StatementKey, VerifiedStatement};
+use crate::model::printable;
 use crate::pipeline::verify_package;
 
 /// Where the keyring packages of farms put their statement keys.
@@ -18,7 +19,12 @@ const MAX_KEY: u64 = 16 * 1024;
 
 pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs, json: bool) -> anyhow::Result<Exit> {
     let trusted = trusted_keys(app, &arguments.keys)?;
-    match verify_package(&arguments.package, &trusted) {
+    if !arguments.package.is_file() {
+        let path = printable(&arguments.package.to_string_lossy(), 200);
+        return Err(WrongUsage(format!("there is no package `{path}`")).into());
+    }
+    let published = app.repository_folder().join("attestations");
+    match verify_package(&arguments.package, &trusted, Some(&published)) {
         Ok(statement) => {
             tell(&statement, json)?;
             Ok(Exit::Done)
@@ -49,10 +55,11 @@ fn trusted_keys(app: &App, named: &[PathBuf]) -> anyhow::Result<Vec<StatementKey
         for path in installed_keys() {
             keys.push(read_key(&path)?);
         }
-        anyhow::ensure!(
-            !keys.is_empty(),
-            "no key to trust: this machine has no farm and no farm's keyring package; name a key with --key"
-        );
+        if keys.is_empty() {
+            let message = "there is no key to trust: this machine has neither a farm nor a farm's keyring \
+                           package; name a key with --key";
+            return Err(WrongUsage(message.to_owned()).into());
+        }
     }
     for path in named {
         keys.push(read_key(path)?);
@@ -71,11 +78,15 @@ fn installed_keys() -> Vec<PathBuf> {
 }
 
 fn read_key(path: &Path) -> anyhow::Result<StatementKey> {
+    let wrong = |reason: String| {
+        let path = path.display();
+        WrongUsage(format!("{path} is no public statement key: {reason}"))
+    };
     let mut text = String::new();
-    fs_err::File::open(path)?
-        .take(MAX_KEY)
-        .read_to_string(&mut text)?;
-    StatementKey::from_pem(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+    fs_err::File::open(path)
+        .and_then(|file| file.take(MAX_KEY).read_to_string(&mut text))
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok(StatementKey::from_pem(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
 fn tell(statement: &VerifiedStatement, json: bool) -> anyhow::Result<()> {
