@@ -25,7 +25,7 @@ const TROUBLE: &[&str] = &[
     "fatal:",
     "ould not",
     "failure in name resolution",
-    "***",
+    ": *** ",
     "FAILED",
     "nrecognized",
     "Killed",
@@ -118,6 +118,16 @@ mod tests {
         assert_eq!(numbers, [1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
         let path = log.flush().unwrap();
         assert_eq!(fs_err::read_to_string(path).unwrap().lines().count(), 31);
+    }
+
+    #[test]
+    fn a_line_of_stars_is_an_ornament_and_what_make_says_is_trouble() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = BuildLog::create(&folder.path().join("log")).unwrap();
+        log.append("        ********************").unwrap();
+        log.append("make: *** [Makefile:4: install] Error 1")
+            .unwrap();
+        assert_eq!(log.trouble().count(), 1);
     }
 
     #[test]
