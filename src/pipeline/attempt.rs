@@ -111,11 +111,14 @@ impl Attempt<'_> {
             (None, _) => String::new(),
         };
         let hint = match first.severity {
-            Severity::Hold => format!(
-                "{}; or, if it is meant so, allow it with --allow {}",
-                first.fix.trim_end_matches('.'),
-                first.code
-            ),
+            Severity::Hold => {
+                let codes = stopping.iter().map(|finding| finding.code.as_str());
+                format!(
+                    "{}; or, if it is meant so, allow it with --allow {}",
+                    first.fix.trim_end_matches('.'),
+                    codes.collect::<Vec<_>>().join(" --allow ")
+                )
+            }
             Severity::Warn | Severity::Refuse => first.fix.clone(),
         };
         Err(Failure::new(
