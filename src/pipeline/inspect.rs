@@ -12,7 +12,7 @@ use crate::deb::payload::{
     BuildOutput, FolderCopy, Notes, Payload, PayloadLimits, add_folder, read_output,
 };
 use crate::deb::scripts::ServiceCommands;
-use crate::model::{Failure, FailureCode, Stage};
+use crate::model::{Failure, FailureCode, Severity, Stage};
 use crate::plugin::Layout;
 use crate::sandbox::{OUTPUT, recorded_commands};
 
@@ -96,13 +96,16 @@ fn judge(
         facts: &facts,
         log: &trouble,
     });
+    let refused = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Refuse);
+    let code = if refused {
+        FailureCode::OutputUnsafe
+    } else {
+        FailureCode::PayloadHeld
+    };
     attempt
-        .judge(
-            Stage::Inspect,
-            FailureCode::PayloadHeld,
-            findings,
-            &request.allow,
-        )
+        .judge(Stage::Inspect, code, findings, &request.allow)
         .map_err(|mut failure| {
             failure.lines = trouble;
             failure
