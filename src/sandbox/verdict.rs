@@ -6,6 +6,11 @@ use super::container::{Ending, Finished};
 use super::exit::{Exit, StepStatus};
 use crate::model::{Failure, FailureCode, Stage};
 
+/// The signal that ends whoever makes a file larger than the container's limit on one file, which is `limits.disk`; the
+/// number is Linux's on every architecture of the farm (signal(7)).
+const SIGXFSZ: u8 = 25;
+const WRITE_LESS: &str = "write less, or ask for a higher `limits.disk`";
+
 impl Finished {
     /// Whether both steps of the rules ended well, as far as the container's exit status can say.
     ///
@@ -23,6 +28,18 @@ impl Finished {
     fn exit(&self, exit: Exit) -> Result<(), Failure> {
         match exit {
             Exit::Success => Ok(()),
+            Exit::Step {
+                stage,
+                status: StepStatus::Signalled(SIGXFSZ),
+            } => Err(Failure::new(
+                stage,
+                FailureCode::DiskLimit,
+                format!(
+                    "it wrote a file of more than {}",
+                    ByteSize::b(self.limits().disk)
+                ),
+                WRITE_LESS,
+            )),
             Exit::Step { stage, status } => {
                 let code = match status {
                     StepStatus::NotExecutable => FailureCode::RulesNotExecutable,
@@ -101,7 +118,7 @@ impl Finished {
                     size(limits.disk),
                     size(measured(self.peaks.disk)),
                 ),
-                "write less, or ask for a higher `limits.disk`",
+                WRITE_LESS,
             ),
             Ending::InodeLimit => (
                 FailureCode::InodeLimit,
