@@ -158,7 +158,8 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.unwrap().success(), "copied {}", from.display());
 }
 
-/// A clean Debian machine in a container, without any network but its own loopback, on which it finds a farm's repository.
+/// A clean Debian machine in a container, on which it finds a farm's repository. Unless it is online, it has no network but
+/// its own loopback.
 pub struct Host {
     id: String,
 }
@@ -169,16 +170,31 @@ impl Host {
 
     /// A host of `target`'s release, with the repository of `farm` served and trusted.
     pub fn new(farm: &TestFarm, target: &str) -> Self {
-        let host = Self::bare(farm, target);
-        host.serve(farm);
-        let keyring = format!("/srv/apt/plugfarm-local-keyring-{target}.deb");
-        host.run(&format!("dpkg --install {keyring}")).succeeds();
-        host.run("apt-get update --error-on=any").succeeds();
-        host
+        Self::bare(farm, target).trusting(farm, target)
+    }
+
+    /// Likewise, with a network and Debian's own packages.
+    pub fn online(farm: &TestFarm, target: &str) -> Self {
+        Self::start(farm, target, "bridge").trusting(farm, target)
     }
 
     /// A host with nothing but Debian.
     pub fn bare(farm: &TestFarm, target: &str) -> Self {
+        let host = Self::start(farm, target, "none");
+        host.run("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
+            .succeeds();
+        host
+    }
+
+    fn trusting(self, farm: &TestFarm, target: &str) -> Self {
+        self.serve(farm);
+        let keyring = format!("/srv/apt/plugfarm-local-keyring-{target}.deb");
+        self.run(&format!("dpkg --install {keyring}")).succeeds();
+        self.run("apt-get update --error-on=any").succeeds();
+        self
+    }
+
+    fn start(farm: &TestFarm, target: &str, network: &str) -> Self {
         let images = farm.run(&["images", "list", "--json"]).succeeds().json();
         let image = images["images"]
             .as_array()
@@ -190,18 +206,15 @@ impl Host {
             "run",
             "--detach",
             "--rm",
-            "--network=none",
+            &format!("--network={network}"),
             "--label=plugfarm.test=host",
             image["id"].as_str().unwrap(),
             "sleep",
             "900",
         ]);
-        let host = Self {
+        Self {
             id: id.succeeds().stdout.trim().to_owned(),
-        };
-        host.run("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
-            .succeeds();
-        host
+        }
     }
 
     /// Puts the farm's repository, as it is now, on the host's loopback.
