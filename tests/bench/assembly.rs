@@ -96,6 +96,7 @@ fn measure(case: &Case, folder: &Path) {
     let ratio = |of: &[Duration]| median(of).as_secs_f64() / median(&theirs).as_secs_f64();
     let line = serde_json::json!({
         "case": case.name,
+        "samples": { "asked": ROUNDS, "done": theirs.len(), "met": theirs.len() == ROUNDS },
         "level": case.level,
         "threads": case.threads,
         "dpkg_deb_ms": milliseconds(&theirs),
