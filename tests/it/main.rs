@@ -23,6 +23,7 @@ mod farm;
 mod fixtures;
 mod plugin_format;
 mod publishing;
+mod repo_crash;
 mod repo_lab;
 mod repo_publish;
 mod sandbox_attacks;
