@@ -138,6 +138,10 @@ impl Publishable {
                 None => "from a folder that no commit holds".to_owned(),
             });
         }
+        // A folder with changes names the commit that it is at, and so does the next one with others.
+        if same_plugin_version && published.source != Some(statement.source_tar()) {
+            return Some("from other files".to_owned());
+        }
         (published.version == *statement.version()).then(|| "with other content".to_owned())
     }
 

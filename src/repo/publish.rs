@@ -132,8 +132,25 @@ impl Repository {
                 state = Some(found);
             }
         }
-        let state = state.unwrap_or_else(|| SuiteState::empty(farm.clone(), suite.clone()));
+        let state = match state {
+            Some(state) => state,
+            None => self.first_state(suite)?,
+        };
         Ok((state, history))
+    }
+
+    /// The state of a suite that nothing was published in yet. `InRelease` is never there before the state is: a suite that
+    /// has one has lost its state, and starting again would take every package from its hosts.
+    fn first_state(&self, suite: &Suite) -> Result<SuiteState, RepoError> {
+        let signed = format!("{}/InRelease", layout::dists(suite));
+        if self.storage().path(&signed).exists() {
+            return Err(RepoError::State {
+                path: self.storage().path(&layout::state(&suite.to_string())),
+                reason: format!("it is gone, and yet {signed} is there"),
+            });
+        }
+        let farm = self.settings().farm.clone();
+        Ok(SuiteState::empty(farm, suite.clone()))
     }
 
     /// Signs and commits a changed state, and writes what follows from it.

@@ -164,3 +164,39 @@ fn what_could_not_be_published_is_kept_for_later() {
     let package = refused["artifacts"][0]["path"].as_str().unwrap();
     farm.run(&["verify", package]).succeeds();
 }
+
+#[test]
+fn a_folder_with_changes_cannot_change_a_published_version() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    edit(&plugin.join("helloworld.conf"), "***42", "***43");
+    let build = [
+        "build",
+        plugin.to_str().unwrap(),
+        "--publish",
+        "--unpinned",
+        "--json",
+    ];
+    let refused = farm.run(&build);
+    assert_eq!(
+        (refused.code, &refused.json()["code"]),
+        (1, &Value::from("version-used"))
+    );
+}
+
+#[test]
+fn a_suite_that_lost_its_state_is_not_begun_again() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    fs::remove_file(farm.repository().join(".state/bookworm.json")).unwrap();
+    let refused = farm.run(&["build", plugin.to_str().unwrap(), "--publish", "--json"]);
+    assert_eq!(refused.code, 3);
+    assert!(
+        refused.json()["message"]
+            .as_str()
+            .unwrap()
+            .contains("it is gone")
+    );
+}
