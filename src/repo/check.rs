@@ -5,7 +5,7 @@ use super::state::{Published, SuiteState};
 use super::storage::Expected;
 use super::{RepoError, Repository, layout};
 use crate::evidence::{self, StatementKey};
-use crate::model::{Architecture, Sha256};
+use crate::model::{Architecture, Sha256, Target};
 
 /// The most bytes that a checked text may have.
 const MAX_TEXT: u64 = 4 << 30;
@@ -26,7 +26,7 @@ pub type Verifier<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>, String>;
 
 impl Repository {
     /// Checks every suite: its signature, the indices that its Release lists at both their places, the packages and the
-    /// evidence of each.
+    /// evidence of each; and what hosts take as their first trust.
     ///
     /// # Errors
     ///
@@ -42,7 +42,25 @@ impl Repository {
                 self.check_package(published, &mut checked.problems)?;
             }
         }
+        if checked.suites > 0 {
+            self.check_first_trust(&mut checked.problems)?;
+        }
         Ok(checked)
+    }
+
+    /// What hosts take before they trust anything must be what the farm made.
+    fn check_first_trust(&self, problems: &mut Vec<String>) -> Result<(), RepoError> {
+        let (farm, settings) = (&self.settings().farm, self.settings());
+        for target in Target::ALL {
+            if let Some(newest) = self.history(&farm.keyring_package(), target)?.last() {
+                let key = layout::keyring(farm, target);
+                self.check_bytes(&key, newest.expected(), problems)?;
+            }
+        }
+        let keyring = Expected::of(&settings.archive_keyring);
+        self.check_bytes(&layout::archive_key(farm), keyring, problems)?;
+        let pem = Expected::of(settings.statement_pem.as_bytes());
+        self.check_bytes(&layout::statement_key(farm), pem, problems)
     }
 
     fn check_release(
@@ -111,11 +129,7 @@ impl Repository {
         published: &Published,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
-        let deb = Expected {
-            sha256: published.sha256,
-            size: published.size,
-        };
-        self.check_bytes(&published.filename, deb, problems)?;
+        self.check_bytes(&published.filename, published.expected(), problems)?;
         match published.statement {
             Some(digest) => self.check_evidence(published, digest, problems),
             None => Ok(()),

@@ -8,6 +8,7 @@ use super::storage::Expected;
 use crate::model::Architecture;
 
 /// One file of an index.
+#[derive(Clone)]
 pub(super) struct IndexFile {
     /// Its place, relative to the suite's folder.
     pub(super) path: String,
@@ -20,20 +21,38 @@ pub(super) struct IndexFile {
 /// Packages for all architectures are in each architecture's index too: with `No-Support-for-Architecture-all` apt reads
 /// those alone, and older tools that know no `binary-all` miss nothing.
 pub(super) fn indices(packages: &[Published]) -> io::Result<Vec<IndexFile>> {
-    let mut files: Vec<IndexFile> = Vec::new();
-    for architecture in [Architecture::All, Architecture::Amd64] {
-        let text = text(packages, architecture);
-        let path = layout::packages(architecture);
-        for ending in ENDINGS {
-            let bytes = compress(text.as_bytes(), ending)?;
-            files.push(IndexFile {
-                path: format!("{path}{ending}"),
-                content: Expected::of(&bytes),
-                bytes,
-            });
-        }
+    let all = text(packages, Architecture::All);
+    let amd64 = text(packages, Architecture::Amd64);
+    let mut files = compressed(Architecture::All, &all)?;
+    if all == amd64 {
+        // Most plugins are for every machine, and compressing is what takes time.
+        let same: Vec<_> = files
+            .iter()
+            .zip(ENDINGS)
+            .map(|(file, ending)| IndexFile {
+                path: format!("{}{ending}", layout::packages(Architecture::Amd64)),
+                ..file.clone()
+            })
+            .collect();
+        files.extend(same);
+    } else {
+        files.extend(compressed(Architecture::Amd64, &amd64)?);
     }
     Ok(files)
+}
+
+/// The index of one architecture, plain and compressed.
+fn compressed(architecture: Architecture, text: &str) -> io::Result<Vec<IndexFile>> {
+    let path = layout::packages(architecture);
+    let files = ENDINGS.into_iter().map(|ending| {
+        let bytes = compress(text.as_bytes(), ending)?;
+        Ok(IndexFile {
+            path: format!("{path}{ending}"),
+            content: Expected::of(&bytes),
+            bytes,
+        })
+    });
+    files.collect()
 }
 
 /// The `Packages` of one architecture: a paragraph for each package, with an empty line after it.

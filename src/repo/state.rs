@@ -47,6 +47,16 @@ pub struct Published {
     pub stanza: String,
 }
 
+impl Published {
+    /// What its bytes must be.
+    pub(super) fn expected(&self) -> Expected {
+        Expected {
+            sha256: self.sha256,
+            size: self.size,
+        }
+    }
+}
+
 /// A suite as it was last committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuiteState {

@@ -13,12 +13,15 @@ use crate::repo_lab::{Lab, Package, clock, open, read_strictly, suite};
 /// What the publisher in another process is told: the farm's folder and the package.
 const FARM: &str = "PLUGFARM_TEST_FARM";
 const DEB: &str = "PLUGFARM_TEST_DEB";
+const URL: &str = "PLUGFARM_TEST_URL";
 
 #[test]
 #[ignore = "no story, but the publisher of the others: they run it as a process of its own"]
 fn publisher() {
     let folder = std::env::var(FARM).unwrap();
-    let (keys, repository) = open(Path::new(&folder), |_| {});
+    let (keys, repository) = open(Path::new(&folder), |settings| {
+        settings.url = std::env::var(URL).ok();
+    });
     let deb = std::env::var(DEB).unwrap();
     let published = publish(&keys, &repository, Path::new(&deb));
     println!(
@@ -61,7 +64,7 @@ fn keys_made(repository: &plugfarm::repo::Repository) -> Timestamp {
 }
 
 /// The command that publishes `deb` in a process of its own, below `wrapper`.
-fn publisher_of(lab: &Lab, deb: &Path, wrapper: &[&str]) -> Command {
+pub(crate) fn publisher_of(lab: &Lab, deb: &Path, wrapper: &[&str]) -> Command {
     let program = std::env::current_exe().unwrap();
     let program = program.to_str().unwrap();
     let arguments = [
@@ -75,6 +78,7 @@ fn publisher_of(lab: &Lab, deb: &Path, wrapper: &[&str]) -> Command {
     command
         .args(&line[1..])
         .env(FARM, lab.folder.path())
+        .env(URL, lab.repository.url())
         .env(DEB, deb)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

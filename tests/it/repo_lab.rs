@@ -179,7 +179,7 @@ pub(crate) fn open(folder: &Path, change: impl FnOnce(&mut Settings)) -> (Keys, 
         statement_pem: keys.public().statement_pem.clone(),
     };
     change(&mut settings);
-    let repository = Repository::new(folder.join("repository"), settings);
+    let repository = Repository::new(folder.join("the repository"), settings);
     (keys, repository)
 }
 

@@ -1,0 +1,384 @@
+//! The repository as apt of bookworm and trixie sees it: trusted, updated, installed from, attacked, and read while
+//! publishers are killed.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use plugfarm::model::{Target, Timestamp};
+use plugfarm::sandbox::{Engine, ImageName, Images};
+
+use crate::repo_crash::publisher_of;
+use crate::repo_lab::{Lab, Package, clock, suite};
+
+/// Where a host finds the repository.
+const URL: &str = "http://127.0.0.1:8000";
+const PACKAGE: &str = "wazo-plugind-hello-demo";
+
+/// A clean Debian machine without any network but its own loopback, on which it finds a repository of this machine, live.
+struct Host {
+    id: String,
+}
+
+struct Ran {
+    good: bool,
+    text: String,
+}
+
+impl Ran {
+    fn succeeds(self) -> String {
+        assert!(self.good, "{}", self.text);
+        self.text
+    }
+}
+
+fn docker(arguments: &[&str]) -> Ran {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    Ran {
+        good: output.status.success(),
+        text: String::from_utf8_lossy(&text).into_owned(),
+    }
+}
+
+fn image(target: Target) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let image = runtime.block_on(async {
+        let engine = Engine::connect("tests", None).await.unwrap();
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned();
+        let images = Images::new(&engine, scratch, None);
+        images.ensure(ImageName::Host, target, &mut |_| {}).await
+    });
+    image.unwrap().id
+}
+
+impl Host {
+    fn new(target: Target, repository: &Path) -> Self {
+        let volume = format!("{}:/srv/apt:ro", repository.display());
+        let image = image(target);
+        let run = [
+            "run",
+            "--detach",
+            "--rm",
+            "--network=none",
+            "--label=plugfarm.test=repo",
+            "--volume",
+            &volume,
+            &image,
+            "sleep",
+            "900",
+        ];
+        let host = Self {
+            id: docker(&run).succeeds().trim().to_owned(),
+        };
+        host.run("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
+            .succeeds();
+        host.run(
+            "cd /srv/apt && (setsid python3 -m http.server --bind 127.0.0.1 8000 >/tmp/served 2>&1 </dev/null &)
+             for i in $(seq 100); do
+                 python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 8000))' 2>/dev/null && exit 0
+                 sleep 0.1
+             done
+             exit 1",
+        )
+        .succeeds();
+        host
+    }
+
+    /// A host that took its first trust from the farm.
+    fn trusting(lab: &Lab, target: Target) -> Self {
+        let host = Self::new(target, lab.repository.root());
+        let keyring = lab.repository.keyring_path(target);
+        let keyring = keyring.file_name().unwrap().to_str().unwrap().to_owned();
+        host.run(&format!("dpkg --install /srv/apt/{keyring}"))
+            .succeeds();
+        host
+    }
+
+    fn run(&self, command: &str) -> Ran {
+        let arguments = [
+            "exec",
+            "--env=DEBIAN_FRONTEND=noninteractive",
+            &self.id,
+            "sh",
+            "-c",
+        ];
+        docker(&[&arguments[..], &[command]].concat())
+    }
+
+    /// Updates, and fails at the slightest complaint.
+    fn update(&self) {
+        let said = self.run("apt-get update").succeeds();
+        let complaints = [
+            "W:", "E:", "N:", "Warning:", "Notice:", "Error:", "Err:", "Ign:",
+        ];
+        assert!(!complaints.iter().any(|word| said.contains(word)), "{said}");
+    }
+
+    /// Forgets what was fetched, and tries all the way to an installed package.
+    fn installs_afresh(&self) -> Ran {
+        self.run(&format!(
+            "rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
+             apt-get update && apt-get install --yes --reinstall {PACKAGE}"
+        ))
+    }
+
+    fn version(&self, package: &str) -> String {
+        let query = format!("dpkg-query --show --showformat '${{Version}}' {package}");
+        self.run(&query).succeeds()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", &self.id]);
+    }
+}
+
+fn lab() -> Lab {
+    Lab::with_settings(|settings| settings.url = Some(URL.to_owned()))
+}
+
+fn hello(version: &str, target: Target) -> Package {
+    Package::new("hello", version).with(|package| package.target = target)
+}
+
+/// Publishes at the real time, as apt has no other.
+fn publish(lab: &Lab, package: &Package) {
+    lab.publish_at(package, clock()).unwrap();
+}
+
+fn a_host_trusts_updates_installs_and_upgrades(target: Target) {
+    let lab = lab();
+    publish(&lab, &hello("1.0", target));
+    let host = Host::trusting(&lab, target);
+    host.update();
+    host.run(&format!("apt-get install --yes {PACKAGE}"))
+        .succeeds();
+    let release = target.release();
+    assert_eq!(host.version(PACKAGE), format!("1.0-0+deb{release}u1"));
+    let served = host.run("cat /tmp/served").succeeds();
+    assert!(
+        served.contains("/main/binary-amd64/by-hash/SHA256/"),
+        "{served}"
+    );
+    assert!(
+        !served.contains("binary-all"),
+        "one index is enough: {served}"
+    );
+
+    publish(&lab, &hello("1.1", target));
+    host.update();
+    host.run("apt-get upgrade --yes").succeeds();
+    assert_eq!(host.version(PACKAGE), format!("1.1-0+deb{release}u1"));
+    let audit = host.run("dpkg --audit").succeeds();
+    assert_eq!(audit, "");
+}
+
+#[test]
+fn a_bookworm_host_trusts_updates_installs_and_upgrades() {
+    a_host_trusts_updates_installs_and_upgrades(Target::Bookworm);
+}
+
+#[test]
+fn a_trixie_host_trusts_updates_installs_and_upgrades() {
+    a_host_trusts_updates_installs_and_upgrades(Target::Trixie);
+}
+
+#[test]
+fn a_publication_a_second_later_is_seen() {
+    let lab = lab();
+    for minor in 0..4 {
+        publish(&lab, &hello(&format!("1.{minor}"), Target::Bookworm));
+    }
+    let host = Host::trusting(&lab, Target::Bookworm);
+    for minor in 4..8 {
+        publish(&lab, &hello(&format!("1.{minor}"), Target::Bookworm));
+        host.update();
+        let policy = host.run(&format!("apt-cache policy {PACKAGE}")).succeeds();
+        assert!(
+            policy.contains(&format!("Candidate: 1.{minor}-0")),
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn a_pin_keeps_the_farm_to_its_own_packages() {
+    for target in Target::ALL {
+        let lab = lab();
+        publish(&lab, &hello("1.0", target));
+        let host = Host::trusting(&lab, target);
+        host.update();
+        let policy = host.run("apt-cache policy").succeeds();
+        assert!(
+            policy.contains(&format!("  -1 {URL} {target}/main amd64 Packages")),
+            "{policy}"
+        );
+        for package in [PACKAGE, "plugfarm-local-keyring"] {
+            let policy = host.run(&format!("apt-cache policy {package}")).succeeds();
+            assert!(policy.contains(" 500\n"), "{policy}");
+            assert!(!policy.contains("Candidate: (none)"), "{policy}");
+        }
+    }
+}
+
+#[test]
+fn hosts_follow_a_change_of_the_keyring_package_by_upgrade() {
+    let lab = lab();
+    publish(&lab, &hello("1.0", Target::Bookworm));
+    let host = Host::trusting(&lab, Target::Bookworm);
+    host.update();
+    assert_eq!(host.version("plugfarm-local-keyring"), "1+deb12");
+
+    let moved = format!("{URL}/.");
+    let (keys, repository) = crate::repo_lab::open(lab.folder.path(), |settings| {
+        settings.url = Some(moved.clone())
+    });
+    let lock = repository.lock().unwrap();
+    repository
+        .publish(&lock, &suite(Target::Bookworm), &[], clock(), &keys)
+        .unwrap();
+    host.update();
+    host.run("apt-get upgrade --yes").succeeds();
+    assert_eq!(host.version("plugfarm-local-keyring"), "2+deb12");
+    let sources = host.run("cat /etc/apt/sources.list.d/plugfarm-local.sources");
+    assert!(sources.succeeds().contains(&format!("URIs: {moved}\n")));
+    host.update();
+}
+
+#[test]
+fn a_repository_without_an_address_is_read_from_its_folder() {
+    for target in Target::ALL {
+        let lab = Lab::new();
+        publish(&lab, &hello("1.0", target));
+        let host = Host::trusting(&lab, target);
+        let root = lab.repository.root();
+        let (parent, root) = (root.parent().unwrap().display(), root.display());
+        host.run(&format!("mkdir -p '{parent}' && ln -s /srv/apt '{root}'"))
+            .succeeds();
+        host.update();
+        host.run(&format!("apt-get install --yes {PACKAGE}"))
+            .succeeds();
+    }
+}
+
+#[test]
+fn what_was_tampered_with_is_refused() {
+    for target in Target::ALL {
+        let lab = lab();
+        publish(&lab, &hello("1.0", target));
+        let host = Host::trusting(&lab, target);
+        host.installs_afresh().succeeds();
+
+        let dists = format!("dists/{target}");
+        let deb = lab.repository.history(PACKAGE, target).unwrap()[0]
+            .filename
+            .clone();
+        let tamper = |files: &[String], change: &dyn Fn(&[u8]) -> Vec<u8>| {
+            let good: Vec<_> = files
+                .iter()
+                .map(|file| fs_err::read(lab.path(file)).unwrap())
+                .collect();
+            for (file, bytes) in files.iter().zip(&good) {
+                fs_err::write(lab.path(file), change(bytes)).unwrap();
+            }
+            let ran = host.installs_afresh();
+            for (file, bytes) in files.iter().zip(good) {
+                fs_err::write(lab.path(file), bytes).unwrap();
+            }
+            assert!(!ran.good, "{target}, {files:?}: {}", ran.text);
+        };
+        let text = |from: &'static str, to: &'static str| {
+            move |bytes: &[u8]| {
+                String::from_utf8_lossy(bytes)
+                    .replace(from, to)
+                    .into_bytes()
+            }
+        };
+        let signed = [format!("{dists}/InRelease")];
+        tamper(&signed, &text("Suite: ", "Suite: x"));
+        tamper(
+            &signed,
+            &text("Acquire-By-Hash: yes", "Acquire-By-Hash: no"),
+        );
+        // What an unsigned repository looks like.
+        tamper(&signed, &|bytes| {
+            text("-----BEGIN PGP", "-----BEGIN XXX")(bytes)
+        });
+        tamper(&[deb], &|bytes| [bytes, b"x"].concat());
+
+        let indices: Vec<_> = index_files(&lab, target);
+        tamper(&indices, &|_| Vec::new());
+        host.installs_afresh().succeeds();
+    }
+}
+
+/// Every file of the amd64 index, at both of their places.
+fn index_files(lab: &Lab, target: Target) -> Vec<String> {
+    let folder = format!("dists/{target}/main/binary-amd64");
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs_err::read_dir(lab.path(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let files = names.filter(|name| name != "by-hash");
+        files.map(|name| format!("{folder}/{name}")).collect()
+    };
+    [names(&folder), names(&format!("{folder}/by-hash/SHA256"))].concat()
+}
+
+#[test]
+fn hosts_that_loop_see_no_broken_moment_while_publishers_are_killed() {
+    const KILLS: u64 = 40;
+    let lab = lab();
+    let package = |n: u64| hello(&format!("1.{n}"), Target::Bookworm);
+    publish(&lab, &package(0));
+    let host = Host::trusting(&lab, Target::Bookworm);
+    // The publishers do not ask the clock.
+    host.run("echo 'Acquire::Max-FutureTime 3600;' >/etc/apt/apt.conf.d/99future")
+        .succeeds();
+    host.update();
+    let over = AtomicBool::new(false);
+    let rounds = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut rounds = 0;
+            while !over.load(Ordering::Relaxed) {
+                host.update();
+                let install = "apt-get install --yes --download-only";
+                host.run(&format!("{install} {PACKAGE} && apt-get clean"))
+                    .succeeds();
+                rounds += 1;
+            }
+            rounds
+        });
+        for n in 1..=KILLS {
+            let deb = lab.make(&package(n));
+            let mut publisher = publisher_of(&lab, &deb, &[]).spawn().unwrap();
+            // From before the first byte is written to after the last one is.
+            std::thread::sleep(Duration::from_millis(n * 97 % 160));
+            publisher.kill().unwrap();
+            publisher.wait().unwrap();
+            if reader.is_finished() {
+                break;
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(rounds >= 3, "apt had its rounds: {rounds}");
+    publish_rest(&lab, &package(KILLS + 1));
+    let generation = lab.repository.suites().unwrap()[0].generation;
+    assert!(generation > 3, "some publishers got through: {generation}");
+    host.update();
+    host.run(&format!("apt-get install --yes {PACKAGE}"))
+        .succeeds();
+    assert_eq!(host.version(PACKAGE), format!("1.{}-0+deb12u1", KILLS + 1));
+}
+
+/// Publishes after the dates of publishers that did not ask the clock.
+fn publish_rest(lab: &Lab, package: &Package) {
+    let last = lab.repository.suites().unwrap()[0].date;
+    let now = clock().max(Timestamp::from_seconds(last.seconds() + 1));
+    lab.publish_at(package, now).unwrap();
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
