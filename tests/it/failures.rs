@@ -224,7 +224,10 @@ fn what_is_refused_cannot_be_allowed() {
         ("reserved-path", "payload-plugind-folder"),
         ("postrm-missing", "rules-postrm-missing"),
     ] {
-        let ran = build(&farm, &farm.plugin(name), &["--allow", code]);
+        let plugin = farm.plugin(name);
+        let allowed = build(&farm, &plugin, &["--allow", code]);
+        assert_eq!(allowed.code, 2, "{name}: {}", allowed.stderr);
+        let ran = build(&farm, &plugin, &[]);
         let report = fails(&farm, name, &ran, "");
         assert!(
             !report["hint"].as_str().unwrap().contains("--allow"),
