@@ -67,7 +67,7 @@ impl Keys {
         let archive = open_archive(&folder, &lock, farm, clock())?;
         let statement = open_statement(&folder, &lock)?;
         let public = public_keys(&archive, &statement).map_err(|error| KeyError::Generation {
-            what: "the public form of the archive key",
+            what: "the public form of the keys",
             reason: format!("{error:#}"),
         })?;
         complete(&folder, &lock, &archive, &public)?;
@@ -155,7 +155,10 @@ impl Signer for Keys {
         let subjects = statement_check::check(payload_type, payload)
             .map_err(|reason| SigningError::Refused { reason })?;
         self.record(JournalKind::Statement { subjects }, payload)?;
-        Ok(self.statement.sign(payload_type, payload))
+        Ok(StatementSignature {
+            key_id: self.public.statement_key_id.clone(),
+            signature: self.statement.sign(payload_type, payload),
+        })
     }
 }
 
@@ -215,12 +218,13 @@ fn public_keys(
     archive: &ArchiveKey,
     statement: &StatementKey,
 ) -> sequoia_openpgp::Result<PublicKeys> {
+    let statement = statement.public()?;
     Ok(PublicKeys {
         archive_keyring: archive.public_binary()?,
         archive_armored: String::from_utf8(archive.public_armored()?)?,
         archive_fingerprint: archive.fingerprint(),
-        statement_pem: statement.public_pem(),
-        statement_key_id: statement.key_id(),
+        statement_pem: statement.to_pem(),
+        statement_key_id: statement.id(),
     })
 }
 
