@@ -43,9 +43,10 @@ pub(super) fn pool(
     architecture: Architecture,
     sha256: Sha256,
 ) -> String {
-    let version = plain(version.without_epoch());
     let digest: String = sha256.to_string().chars().take(16).collect();
-    format!("pool/{package}/{digest}/{package}_{version}_{architecture}.deb")
+    let version = version.without_epoch();
+    let name = plain(&format!("{package}_{version}_{architecture}.deb"));
+    format!("pool/{package}/{digest}/{name}")
 }
 
 /// The signed statement about the package with this digest.
@@ -58,10 +59,16 @@ pub(super) fn evidence(sha256: Sha256, name: &str) -> String {
     format!("evidence/{sha256}/{}", plain(name))
 }
 
-/// Replaces what a path must not have; what starts with a dot is the farm's own, or leads out of the folder.
+/// The most characters of a file's name; file systems have 255.
+const MAX_NAME: usize = 240;
+
+/// A file's name without what a path must not have: what starts with a dot is the farm's own, or leads out of the folder.
+/// Of one that is too long the end stays, which says what it is.
 fn plain(name: &str) -> String {
-    let name = name.trim_start_matches('.');
-    name.chars()
+    let long = name.chars().count().saturating_sub(MAX_NAME);
+    let kept: String = name.chars().skip(long).collect();
+    kept.trim_start_matches('.')
+        .chars()
         .map(|c| {
             let kept = c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
             if kept { c } else { '-' }
@@ -101,6 +108,15 @@ mod tests {
             path,
             "pool/wazo-plugind-a-b/2d711642b726b044/wazo-plugind-a-b_1.0-rc1-0-deb12u1_all.deb"
         );
+    }
+
+    #[test]
+    fn a_long_name_fits_the_file_system() {
+        let version = DebianVersion::new(&"1".repeat(200)).unwrap();
+        let package = format!("wazo-plugind-{}-b", "a".repeat(100));
+        let path = pool(&package, &version, Architecture::All, Sha256::of(b"x"));
+        assert!(path.split('/').all(|name| name.len() <= MAX_NAME), "{path}");
+        assert!(path.ends_with("11_all.deb"), "{path}");
     }
 
     #[test]

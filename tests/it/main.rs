@@ -34,6 +34,7 @@ mod sandbox_lab;
 mod sandbox_life;
 mod sandbox_limits;
 mod sandbox_run;
+mod sign_crash;
 mod sign_keys;
 mod source_access;
 mod source_fetch;
