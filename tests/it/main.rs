@@ -23,6 +23,7 @@ mod farm;
 mod fixtures;
 mod plugin_format;
 mod publishing;
+mod repo_admit;
 mod repo_apt;
 mod repo_crash;
 mod repo_keyring;
