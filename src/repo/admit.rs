@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::state::{Published, SuiteState};
-use super::storage::{Expected, Storage};
+use super::storage::{Content, Expected, Write};
 use super::{RepoError, layout};
 use crate::deb::control::Paragraph;
 use crate::deb::read::{ReadLimits, read_summary};
@@ -171,19 +171,25 @@ impl Publishable {
         }
     }
 
-    /// Puts the package and its evidence in their places, which are named by content.
-    pub(super) fn store(&self, storage: &Storage, entry: &Published) -> Result<(), RepoError> {
+    /// The package and its evidence, on their way to their places, which are named by content.
+    pub(super) fn writes(&self, entry: &Published) -> Vec<Write> {
         let deb = self.statement.deb();
-        copy(storage, &self.path, &entry.filename, expected(deb))?;
+        let file = |path: PathBuf, key: String, artifact: &Artifact| {
+            Write::immutable(key, Content::File(path), expected(artifact))
+        };
+        let mut writes = vec![file(self.path.clone(), entry.filename.clone(), deb)];
         let others = self.statement.subjects().iter();
         for subject in others.filter(|subject| subject.name != deb.name) {
             let path = self.path.with_file_name(&subject.name);
             let key = layout::evidence(deb.sha256, &subject.name);
-            copy(storage, &path, &key, expected(subject))?;
+            writes.push(file(path, key, subject));
         }
-        let content = Expected::of(&self.evidence);
-        let key = layout::attestation(deb.sha256);
-        storage.create(&key, &mut self.evidence.as_slice(), content)
+        writes.push(Write::immutable(
+            layout::attestation(deb.sha256),
+            Content::Bytes(self.evidence.clone().into()),
+            Expected::of(&self.evidence),
+        ));
+        writes
     }
 }
 
@@ -257,11 +263,6 @@ fn read_evidence(package: &Path) -> Result<Vec<u8>, RepoError> {
         .and_then(|file| file.take(MAX_STATEMENT + 1).read_to_end(&mut bytes))
         .map_err(RepoError::io("read", &path))?;
     Ok(bytes)
-}
-
-fn copy(storage: &Storage, from: &Path, key: &str, expected: Expected) -> Result<(), RepoError> {
-    let mut file = fs_err::File::open(from).map_err(RepoError::io("read", from))?;
-    storage.create(key, &mut file, expected)
 }
 
 /// A paragraph of `Packages`: every control field as it is, then where the package is and what its bytes are.

@@ -2,7 +2,7 @@
 
 use super::index;
 use super::state::{Published, SuiteState};
-use super::storage::Expected;
+use super::storage::{Expected, Object};
 use super::{RepoError, Repository, layout};
 use crate::evidence::{self, StatementKey};
 use crate::model::{Architecture, Sha256, Target};
@@ -30,7 +30,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// [`RepoError::Io`] and [`RepoError::State`] for what cannot even be looked at.
+    /// [`RepoError::Storage`] and [`RepoError::State`] for what cannot even be looked at.
     pub fn check(&self, verify: Verifier<'_>) -> Result<Checked, RepoError> {
         let mut checked = Checked::default();
         for state in self.suites()? {
@@ -77,7 +77,7 @@ impl Repository {
         ] {
             let key = format!("{}/{name}", layout::dists(suite));
             let found = self.storage().get(&key, MAX_TEXT)?;
-            if found.as_deref() != Some(text.as_bytes()) {
+            if found.is_none_or(|found| found.bytes != text.as_bytes()) {
                 problems.push(format!("{key} is not what the state says"));
             }
         }
@@ -106,7 +106,7 @@ impl Repository {
         for (place, _) in &state.retired {
             let key = format!("{folder}/{place}");
             let named = place.rsplit('/').next().and_then(|name| name.parse().ok());
-            let found = self.storage().head(&key)?.map(|found| found.sha256);
+            let found = self.storage().digest(&key)?.map(|found| found.sha256);
             if found.is_none() || found != named {
                 problems.push(format!(
                     "{key}, of an earlier publication, is missing or was changed"
@@ -143,7 +143,7 @@ impl Repository {
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
         let key = layout::attestation(published.sha256);
-        let Some(bytes) = self.storage().get(&key, MAX_TEXT)? else {
+        let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)? else {
             problems.push(format!("{key} is missing"));
             return Ok(());
         };
@@ -176,7 +176,7 @@ impl Repository {
         expected: Expected,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
-        match self.storage().head(key)? {
+        match self.storage().digest(key)? {
             Some(found) if found == expected => {}
             Some(_) => problems.push(format!("{key} was changed")),
             None => problems.push(format!("{key} is missing")),

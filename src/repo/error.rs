@@ -1,8 +1,9 @@
 //! What can go wrong with a repository, in words that say what to do.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::storage::StorageError;
 use crate::deb::control::ControlError;
 use crate::deb::package::AssembleError;
 use crate::deb::payload::PayloadError;
@@ -24,23 +25,26 @@ pub enum RepoError {
         #[source]
         source: io::Error,
     },
+    /// The repository's storage did not do what it was asked.
+    #[error(transparent)]
+    Storage {
+        /// Why.
+        #[from]
+        source: StorageError,
+    },
     /// A suite's state is not what this program wrote.
-    #[error("the state {} cannot be used: {reason}", path.display())]
+    #[error("the state {place} cannot be used: {reason}")]
     State {
-        /// The file.
-        path: PathBuf,
+        /// Where it is.
+        place: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// Another publication holds the lock.
-    #[error("{holder} has held {} for {seconds} seconds", path.display())]
-    Locked {
-        /// The lock.
-        path: PathBuf,
-        /// Who holds it.
-        holder: String,
-        /// How long it was waited for.
-        seconds: u64,
+    /// Another publication was faster.
+    #[error("another publication in {suite} was faster")]
+    Conflict {
+        /// The suite.
+        suite: String,
     },
     /// The repository was made by a farm of another name, which hosts know it by.
     #[error("the repository belongs to the farm `{found}`, and this farm is `{farm}`")]
@@ -149,14 +153,11 @@ impl RepoError {
 
     fn code_and_hint(&self) -> (FailureCode, &'static str) {
         match self {
-            Self::Io { source, .. } if is_full(source) => (
-                FailureCode::FarmDiskFull,
-                "make room on the repository's disk and publish again; what is published is untouched",
-            ),
             Self::Io { .. } => (
                 FailureCode::StorageError,
-                "check the rights of the repository's folder, and its disk",
+                "check that the package and its evidence are there, and may be read",
             ),
+            Self::Storage { source } => source.code_and_hint(),
             Self::State { .. } => (
                 FailureCode::StorageError,
                 "restore the file from your backup; no publication changes the repository until then",
@@ -169,10 +170,7 @@ impl RepoError {
                 FailureCode::StorageError,
                 "set this machine's clock; if the last publication's is the wrong one, wait until it has passed",
             ),
-            Self::Locked { .. } => (
-                FailureCode::PublishConflict,
-                "try again in a moment, or look at that process",
-            ),
+            Self::Conflict { .. } => (FailureCode::PublishConflict, "try again"),
             Self::Mismatch { .. } | Self::Read { .. } | Self::Evidence { .. } => (
                 FailureCode::EvidenceInvalid,
                 "publish the package that the evidence is about, or build it again with this farm",
@@ -195,13 +193,6 @@ impl RepoError {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-    )
-}
-
 /// What goes wrong in making the keyring package is the farm's own mistake.
 macro_rules! keyring_error {
     ($($source:ty),*) => {$(
@@ -213,20 +204,3 @@ macro_rules! keyring_error {
     )*};
 }
 keyring_error!(AssembleError, PayloadError, ControlError, InvalidValue);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_is_told_from_a_broken_one() {
-        let code = |kind: ErrorKind| {
-            let path = Path::new("/srv/apt/pool/x");
-            RepoError::io("write", path)(kind.into())
-                .failure(Stage::Publish)
-                .code
-        };
-        assert_eq!(code(ErrorKind::StorageFull), FailureCode::FarmDiskFull);
-        assert_eq!(code(ErrorKind::PermissionDenied), FailureCode::StorageError);
-    }
-}

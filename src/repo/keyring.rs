@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::num::NonZeroU32;
 
+use bytes::Bytes;
+
 use super::admit::stanza;
 use super::state::{Published, SuiteState};
-use super::storage::Expected;
+use super::storage::{Content, Expected, Write};
 use super::{RepoError, Repository, layout};
 use crate::deb::Spool;
 use crate::deb::package::{
@@ -70,7 +72,9 @@ impl Repository {
         let expected = Expected::of(deb);
         let (package, version) = (&spec.package, &spec.version);
         let filename = layout::pool(package, version, spec.architecture, expected.sha256);
-        self.storage().create(&filename, &mut &*deb, expected)?;
+        let bytes = Content::Bytes(Bytes::copy_from_slice(deb));
+        let write = Write::immutable(filename.clone(), bytes, expected);
+        self.storage().write(vec![write])?;
         let control = read_summary(deb, &ReadLimits::default())?.control;
         Ok(Published {
             package: package.clone(),
@@ -93,22 +97,26 @@ impl Repository {
     pub(super) fn place_keyring(&self, state: &SuiteState) -> Result<(), RepoError> {
         let (farm, settings) = (&self.settings().farm, self.settings());
         let mut files = vec![
-            (layout::archive_key(farm), settings.archive_keyring.clone()),
+            (
+                layout::archive_key(farm),
+                Bytes::from(settings.archive_keyring.clone()),
+            ),
             (
                 layout::statement_key(farm),
-                settings.statement_pem.clone().into_bytes(),
+                settings.statement_pem.clone().into(),
             ),
         ];
         if let Some(keyring) = state.highest(&farm.keyring_package()) {
             let deb = self.storage().get(&keyring.filename, MAX_KEYRING)?;
-            files.extend(deb.map(|deb| (layout::keyring(farm, state.suite.target), deb)));
+            files.extend(deb.map(|deb| (layout::keyring(farm, state.suite.target), deb.bytes)));
         }
+        let mut wave = Vec::new();
         for (key, bytes) in files {
-            if self.storage().head(&key)? != Some(Expected::of(&bytes)) {
-                self.storage().put(&key, &bytes, state.date)?;
+            if self.storage().digest(&key)? != Some(Expected::of(&bytes)) {
+                wave.push(Write::replaced(key, bytes, state.date));
             }
         }
-        Ok(())
+        Ok(self.storage().write(wave)?)
     }
 
     fn keyring_files(&self, target: Target) -> Vec<(String, Vec<u8>)> {

@@ -21,10 +21,11 @@ mod state;
 mod storage;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Channel, FarmName, Suite, Target};
-use storage::Storage;
+use crate::model::{Channel, FarmName, Sha256, Suite, Target};
+use storage::{FsStorage, Storage};
 
 pub use admit::Publishable;
 pub use check::{Checked, Verifier};
@@ -32,6 +33,7 @@ pub use error::RepoError;
 pub use lock::RepoLock;
 pub use publish::Publication;
 pub use state::{Published, SuiteState};
+pub use storage::StorageError;
 
 /// What the repository says of itself to hosts.
 #[derive(Debug, Clone)]
@@ -52,10 +54,10 @@ pub struct Settings {
     pub statement_pem: String,
 }
 
-/// A repository on the file system.
+/// A repository, wherever it is kept.
 #[derive(Debug, Clone)]
 pub struct Repository {
-    storage: Storage,
+    storage: Arc<dyn Storage>,
     settings: Settings,
 }
 
@@ -64,43 +66,54 @@ impl Repository {
     #[must_use]
     pub fn new(root: PathBuf, settings: Settings) -> Self {
         // A relative path means what it means now, and hosts are told the whole one.
-        let storage = Storage::new(std::path::absolute(&root).unwrap_or(root));
-        Self { storage, settings }
+        let storage = FsStorage::new(std::path::absolute(&root).unwrap_or(root));
+        Self {
+            storage: Arc::new(storage),
+            settings,
+        }
     }
 
-    /// The repository's folder.
+    /// The repository's folder, where it is one of this machine.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        self.storage.root()
+    pub fn folder(&self) -> Option<&Path> {
+        self.storage.folder()
     }
 
     /// The address at which hosts reach the repository.
     #[must_use]
     pub fn url(&self) -> String {
-        let folder = || match url::Url::from_file_path(self.root()) {
-            Ok(url) => url.to_string(),
-            Err(()) => format!("file:{}", self.root().display()),
-        };
-        self.settings.url.clone().unwrap_or_else(folder)
+        let folder = self.folder().map(url::Url::from_file_path);
+        match (&self.settings.url, folder) {
+            (Some(url), _) => url.clone(),
+            (None, Some(Ok(url))) => url.to_string(),
+            (None, _) => self.storage.place(""),
+        }
     }
 
-    /// Where the keyring package of `target` is, for a host's first trust; it is there after the first publication.
-    #[must_use]
-    pub fn keyring_path(&self, target: Target) -> PathBuf {
-        self.storage
-            .path(&layout::keyring(&self.settings.farm, target))
+    /// The keyring package of `target`, for a host's first trust: its name in the repository, and its digest. It is there
+    /// after the first publication.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Storage`].
+    pub fn keyring(&self, target: Target) -> Result<Option<(String, Sha256)>, RepoError> {
+        let key = layout::keyring(&self.settings.farm, target);
+        let found = self.storage.digest(&key)?;
+        Ok(found.map(|found| (key, found.sha256)))
     }
 
     /// The states of every suite that anything was published in, sorted by suite.
     ///
     /// # Errors
     ///
-    /// [`RepoError::Io`], [`RepoError::State`].
+    /// [`RepoError::Storage`], [`RepoError::State`].
     pub fn suites(&self) -> Result<Vec<SuiteState>, RepoError> {
         let mut states = Vec::new();
-        for name in self.storage.list(layout::STATE)? {
-            if let Some(suite) = name.strip_suffix(".json") {
-                states.extend(SuiteState::load(&self.storage, suite)?);
+        let folder = format!("{}/", layout::STATE);
+        for found in self.storage.list(layout::STATE)? {
+            let name = found.key.strip_prefix(&folder);
+            if let Some(suite) = name.and_then(|name| name.strip_suffix(".json")) {
+                states.extend(SuiteState::load(self.storage(), suite)?);
             }
         }
         states.sort_by_key(|state| state.suite.to_string());
@@ -130,11 +143,11 @@ impl Repository {
     ///
     /// As [`Repository::suites`].
     pub fn suite(&self, suite: &Suite) -> Result<Option<SuiteState>, RepoError> {
-        SuiteState::load(&self.storage, &suite.to_string())
+        SuiteState::load(self.storage(), &suite.to_string())
     }
 
-    fn storage(&self) -> &Storage {
-        &self.storage
+    fn storage(&self) -> &dyn Storage {
+        self.storage.as_ref()
     }
 
     fn settings(&self) -> &Settings {

@@ -7,7 +7,7 @@ use super::admit::Publishable;
 use super::index::{IndexFile, indices};
 use super::release::release;
 use super::state::{Published, SuiteState};
-use super::storage::Expected;
+use super::storage::{Content, Kind, Write};
 use super::{RepoError, RepoLock, Repository, layout};
 use crate::evidence::StatementKey;
 use crate::model::{Architecture, Signer, Suite, Timestamp};
@@ -74,9 +74,10 @@ impl Repository {
                 state.packages.push(entry);
             }
         }
-        for (package, entry) in &new {
-            package.store(self.storage(), entry)?;
-        }
+        let stored = new
+            .iter()
+            .flat_map(|(package, entry)| package.writes(entry));
+        self.storage().write(stored.collect())?;
         self.renew_keyring(&mut state, &history, now)?;
         let changed = state.packages.len() > before;
         if changed {
@@ -143,9 +144,9 @@ impl Repository {
     /// has one has lost its state, and starting again would take every package from its hosts.
     fn first_state(&self, suite: &Suite) -> Result<SuiteState, RepoError> {
         let signed = format!("{}/InRelease", layout::dists(suite));
-        if self.storage().path(&signed).exists() {
+        if self.storage().head(&signed)?.is_some() {
             return Err(RepoError::State {
-                path: self.storage().path(&layout::state(&suite.to_string())),
+                place: self.storage().place(&layout::state(&suite.to_string())),
                 reason: format!("it is gone, and yet {signed} is there"),
             });
         }
@@ -156,7 +157,7 @@ impl Repository {
     /// Signs and commits a changed state, and writes what follows from it.
     fn commit(
         &self,
-        _lock: &RepoLock,
+        lock: &RepoLock,
         state: &mut SuiteState,
         now: Timestamp,
         signer: &dyn Signer,
@@ -166,10 +167,11 @@ impl Repository {
         state.packages.sort_by(order);
         let date = next_date(state, now)?;
         let before = state.places();
-        let folder = self.storage().path(&layout::dists(&state.suite));
-        let indices =
-            indices(&state.packages).map_err(RepoError::io("make the indices of", &folder))?;
-        self.write_by_hash(state, &indices)?;
+        let folder = self.storage().place(&layout::dists(&state.suite));
+        let indices = indices(&state.packages)
+            .map_err(RepoError::io("make the indices of", folder.as_ref()))?;
+        let by_hash = by_hash(state, &indices);
+        self.storage().write(by_hash)?;
         state.release = release(self.settings(), &state.suite, date, &indices);
         let signed = signer.sign_release(state.release.as_bytes())?;
         state.release_gpg = String::from_utf8_lossy(&signed.release_gpg).into_owned();
@@ -177,6 +179,7 @@ impl Repository {
         state.generation += 1;
         state.date = date;
         retire(state, &before);
+        lock.check()?;
         state.commit(self.storage())?;
         self.follow(state).map_err(|source| RepoError::Unfinished {
             suite: state.suite.to_string(),
@@ -190,7 +193,7 @@ impl Repository {
         for state in self.suites()? {
             let key = format!("{}/InRelease", layout::dists(&state.suite));
             let current = self.storage().get(&key, MAX_INDEX)?;
-            if current.as_deref() != Some(state.in_release.as_bytes()) {
+            if current.is_none_or(|current| current.bytes != state.in_release.as_bytes()) {
                 tracing::warn!(suite = %state.suite, "completing a publication that was interrupted");
                 self.follow(&state)?;
             }
@@ -198,52 +201,31 @@ impl Repository {
         Ok(())
     }
 
-    fn write_by_hash(&self, state: &SuiteState, indices: &[IndexFile]) -> Result<(), RepoError> {
-        let folder = layout::dists(&state.suite);
-        for file in indices {
-            let place = layout::by_hash(&file.path, file.content.sha256);
-            let key = format!("{folder}/{place}");
-            self.storage()
-                .create(&key, &mut file.bytes.as_slice(), file.content)?;
-        }
-        Ok(())
-    }
-
     /// Writes what follows from a committed state: what hosts without by-hash read, the first trust, and `InRelease` last.
     fn follow(&self, state: &SuiteState) -> Result<(), RepoError> {
         let folder = layout::dists(&state.suite);
-        for (path, expected) in state.listed() {
-            let bytes = self.index(state, &path, expected)?;
-            self.storage()
-                .put(&format!("{folder}/{path}"), &bytes, state.date)?;
-        }
+        let kind = Kind::Replaced { date: state.date };
+        let plain = state.listed().into_iter().map(|(path, expected)| {
+            let place = layout::by_hash(&path, expected.sha256);
+            Write {
+                key: format!("{folder}/{path}"),
+                content: Content::Copy(format!("{folder}/{place}")),
+                expected,
+                kind,
+            }
+        });
+        self.storage().write(plain.collect())?;
         self.place_keyring(state)?;
         for (name, text) in [
             ("Release", &state.release),
             ("Release.gpg", &state.release_gpg),
             ("InRelease", &state.in_release),
         ] {
-            let key = format!("{folder}/{name}");
-            self.storage().put(&key, text.as_bytes(), state.date)?;
+            let text = text.clone().into();
+            let write = Write::replaced(format!("{folder}/{name}"), text, state.date);
+            self.storage().write(vec![write])?;
         }
         self.sweep(state)
-    }
-
-    /// The bytes of an index that the Release lists: they were put in their place by content before the commit.
-    fn index(
-        &self,
-        state: &SuiteState,
-        path: &str,
-        expected: Expected,
-    ) -> Result<Vec<u8>, RepoError> {
-        let folder = layout::dists(&state.suite);
-        let place = format!("{folder}/{}", layout::by_hash(path, expected.sha256));
-        let bytes = self.storage().get(&place, MAX_INDEX)?;
-        let good = bytes.filter(|bytes| Expected::of(bytes) == expected);
-        good.ok_or_else(|| RepoError::State {
-            path: self.storage().path(&place),
-            reason: "it is missing or damaged".to_owned(),
-        })
     }
 
     /// Removes the places by content whose time has passed, and those of publications that were never committed.
@@ -251,17 +233,29 @@ impl Repository {
         let folder = layout::dists(&state.suite);
         let retired = state.retired.iter().map(|(place, _)| place.clone());
         let known: BTreeSet<String> = state.places().into_iter().chain(retired).collect();
+        let mut gone = Vec::new();
         for architecture in [Architecture::All, Architecture::Amd64] {
             let by_hash = layout::by_hash_folder(&layout::packages(architecture));
-            for name in self.storage().list(&format!("{folder}/{by_hash}"))? {
-                let place = format!("{by_hash}/{name}");
-                if !known.contains(&place) {
-                    self.storage().delete(&format!("{folder}/{place}"))?;
-                }
-            }
+            let found = self.storage().list(&format!("{folder}/{by_hash}"))?;
+            let unknown = found.into_iter().filter(|one| {
+                let place = one.key.strip_prefix(&format!("{folder}/"));
+                place.is_some_and(|place| !known.contains(place))
+            });
+            gone.extend(unknown.map(|one| one.key));
         }
-        Ok(())
+        Ok(self.storage().delete(&gone)?)
     }
+}
+
+/// The indices of `state`, on their way to their places by content.
+fn by_hash(state: &SuiteState, indices: &[IndexFile]) -> Vec<Write> {
+    let folder = layout::dists(&state.suite);
+    let writes = indices.iter().map(|file| {
+        let place = layout::by_hash(&file.path, file.content.sha256);
+        let content = Content::Bytes(file.bytes.clone().into());
+        Write::immutable(format!("{folder}/{place}"), content, file.content)
+    });
+    writes.collect()
 }
 
 /// The date of a suite's next publication: later than the last one, and hardly ahead of the clock.

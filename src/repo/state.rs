@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::storage::{Expected, Storage};
+use super::storage::{Expected, Storage, Tag};
 use super::{RepoError, layout};
 use crate::model::{
     Architecture, CommitId, DebianVersion, FarmName, PluginVersion, Sha256, Suite, Timestamp,
@@ -79,6 +79,9 @@ pub struct SuiteState {
     pub(super) release_gpg: String,
     /// The clear-signed form.
     pub(super) in_release: String,
+    /// What it was read as; nothing when there was none.
+    #[serde(skip)]
+    seen: Option<Tag>,
 }
 
 impl SuiteState {
@@ -95,21 +98,22 @@ impl SuiteState {
             release: String::new(),
             release_gpg: String::new(),
             in_release: String::new(),
+            seen: None,
         }
     }
 
     /// The last committed state of `suite`, if there is one.
-    pub(super) fn load(storage: &Storage, suite: &str) -> Result<Option<Self>, RepoError> {
+    pub(super) fn load(storage: &dyn Storage, suite: &str) -> Result<Option<Self>, RepoError> {
         let key = layout::state(suite);
-        let Some(bytes) = storage.get(&key, MAX_STATE)? else {
+        let Some(found) = storage.get(&key, MAX_STATE)? else {
             return Ok(None);
         };
         let unusable = |reason: String| RepoError::State {
-            path: storage.path(&key),
+            place: storage.place(&key),
             reason,
         };
-        let state: Self =
-            serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
+        let mut state: Self =
+            serde_json::from_slice(&found.bytes).map_err(|error| unusable(error.to_string()))?;
         if state.format != FORMAT {
             let format = state.format;
             return Err(unusable(format!(
@@ -119,17 +123,22 @@ impl SuiteState {
         if state.suite.to_string() != suite {
             return Err(unusable(format!("it is the state of {}", state.suite)));
         }
+        state.seen = Some(found.tag);
         Ok(Some(state))
     }
 
     /// Commits: from here on this is the suite, whatever happens.
-    pub(super) fn commit(&self, storage: &Storage) -> Result<(), RepoError> {
+    pub(super) fn commit(&mut self, storage: &dyn Storage) -> Result<(), RepoError> {
         let key = layout::state(&self.suite.to_string());
         let bytes = serde_json::to_vec(self).map_err(|error| RepoError::State {
-            path: storage.path(&key),
+            place: storage.place(&key),
             reason: error.to_string(),
         })?;
-        storage.put(&key, &bytes, self.date)
+        let swapped = storage.swap(&key, &bytes, self.seen.as_ref(), self.date)?;
+        self.seen = Some(swapped.ok_or_else(|| RepoError::Conflict {
+            suite: self.suite.to_string(),
+        })?);
+        Ok(())
     }
 
     /// What the suite's Release lists: places relative to the suite's folder, and the bytes there.

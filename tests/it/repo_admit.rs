@@ -39,7 +39,7 @@ fn a_used_version_never_changes() {
     let lab = Lab::new();
     let package = Package::new("hello", "1.0.0");
     lab.publish(&package).unwrap();
-    let before = files(lab.repository.root());
+    let before = files(lab.root());
 
     let commit = lab
         .publish(&package.clone().with(|p| p.commit = 'b'))
@@ -55,7 +55,7 @@ fn a_used_version_never_changes() {
         .unwrap_err();
     insta::assert_snapshot!(content, @"wazo-plugind-hello-demo 1.0.0-0+deb12u1 is published already, with other content");
     assert_eq!(code(&content), FailureCode::VersionUsed);
-    assert_eq!(files(lab.repository.root()), before);
+    assert_eq!(files(lab.root()), before);
 
     // Another payload of the same commit, such as a newer image gives, has the next number.
     let rebuilt = package.with(|p| (p.content, p.n) = ("x".to_owned(), 2));
@@ -95,7 +95,7 @@ fn a_version_must_be_higher_in_dpkgs_order() {
 fn a_batch_is_published_whole_or_not_at_all() {
     let lab = Lab::new();
     lab.publish(&Package::new("hello", "1.0")).unwrap();
-    let before = files(lab.repository.root());
+    let before = files(lab.root());
     let good = lab.open(&Package::new("other", "1.0")).unwrap();
     let bad = lab
         .open(&Package::new("hello", "0.9").with(|p| p.commit = 'b'))
@@ -105,7 +105,7 @@ fn a_batch_is_published_whole_or_not_at_all() {
         lab.publish_in(&suite(Target::Bookworm), &[good, bad], now)
             .is_err()
     );
-    assert_eq!(files(lab.repository.root()), before);
+    assert_eq!(files(lab.root()), before);
 
     let twice = Package::new("third", "1.0");
     let clash = twice.clone().with(|p| (p.commit, p.n) = ('b', 2));

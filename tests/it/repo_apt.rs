@@ -88,8 +88,8 @@ impl Host {
 
     /// A host that took its first trust from the farm.
     fn trusting(lab: &Lab, target: Target) -> Self {
-        let host = Self::new(target, lab.repository.root());
-        let keyring = lab.repository.keyring_path(target);
+        let host = Self::new(target, lab.root());
+        let keyring = lab.keyring(target);
         let keyring = keyring.file_name().unwrap().to_str().unwrap().to_owned();
         host.run(&format!("dpkg --install /srv/apt/{keyring}"))
             .succeeds();
@@ -254,7 +254,7 @@ fn a_repository_without_an_address_is_read_from_its_folder() {
         let lab = Lab::new();
         publish(&lab, &hello("1.0", target));
         let host = Host::trusting(&lab, target);
-        let root = lab.repository.root();
+        let root = lab.root();
         let (parent, root) = (root.parent().unwrap().display(), root.display());
         host.run(&format!("mkdir -p '{parent}' && ln -s /srv/apt '{root}'"))
             .succeeds();

@@ -57,7 +57,10 @@ fn publish(
 
 /// When the farm's keys were made: no signature can be older.
 fn keys_made(repository: &plugfarm::repo::Repository) -> Timestamp {
-    let keys = repository.root().with_file_name("keys/archive.secret.asc");
+    let keys = repository
+        .folder()
+        .unwrap()
+        .with_file_name("keys/archive.secret.asc");
     let made = fs_err::metadata(keys).unwrap().modified().unwrap();
     let made = made.duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_seconds(made.as_secs().cast_signed())
@@ -115,11 +118,7 @@ fn seen(lab: &Lab) -> Vec<String> {
     if !lab.path("dists/bookworm/InRelease").exists() {
         return Vec::new();
     }
-    read_strictly(
-        lab.repository.root(),
-        &suite,
-        &lab.keys.public().archive_keyring,
-    )
+    read_strictly(lab.root(), &suite, &lab.keys.public().archive_keyring)
 }
 
 /// What hosts can see after the next one who comes has taken the lock. Everything must be in order then.

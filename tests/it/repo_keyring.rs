@@ -35,7 +35,7 @@ fn it_brings_the_keys_the_source_and_a_pin() {
         settings.url = Some("https://apt.example.org/plugins".to_owned());
     });
     lab.publish(&Package::new("hello", "1.0")).unwrap();
-    let deb = lab.repository.keyring_path(Target::Bookworm);
+    let deb = lab.keyring(Target::Bookworm);
     let deb = deb.to_str().unwrap();
     let out = lab.folder.path().join("unpacked");
     dpkg_deb(&["--extract", deb, out.to_str().unwrap()]);
@@ -89,7 +89,7 @@ fn it_is_at_a_name_that_never_changes_for_the_first_trust() {
     for target in Target::ALL {
         lab.publish(&Package::new("hello", "1.0").with(|p| p.target = target))
             .unwrap();
-        let first = fs_err::read(lab.repository.keyring_path(target)).unwrap();
+        let first = fs_err::read(lab.keyring(target)).unwrap();
         let published = lab.repository.history("plugfarm-local-keyring", target);
         assert_eq!(Sha256::of(&first), published.unwrap()[0].sha256);
     }

@@ -158,7 +158,17 @@ impl Lab {
     }
 
     pub(crate) fn path(&self, key: &str) -> PathBuf {
-        self.repository.root().join(key)
+        self.root().join(key)
+    }
+
+    /// The repository's folder.
+    pub(crate) fn root(&self) -> &Path {
+        self.repository.folder().unwrap()
+    }
+
+    /// The keyring package of `target`, for a host's first trust.
+    pub(crate) fn keyring(&self, target: Target) -> PathBuf {
+        self.path(&format!("plugfarm-local-keyring-{target}.deb"))
     }
 
     pub(crate) fn text(&self, key: &str) -> String {

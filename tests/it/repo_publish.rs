@@ -21,10 +21,7 @@ fn a_publication_is_what_apt_reads() {
             shown.replace(part, &format!("<{}>", part.len()))
         })
     };
-    let all: Vec<_> = files(lab.repository.root())
-        .into_iter()
-        .map(shown)
-        .collect();
+    let all: Vec<_> = files(lab.root()).into_iter().map(shown).collect();
     insta::assert_snapshot!(all.join("\n"), @"
     .lock
     .state/bookworm.json
@@ -99,7 +96,7 @@ fn no_published_path_has_what_servers_misread() {
     let lab = Lab::new();
     lab.publish(&Package::new("hello", "1:1.0~rc1+git"))
         .unwrap();
-    for file in files(lab.repository.root()) {
+    for file in files(lab.root()) {
         assert!(!file.contains(['+', '~', ':', ' ', '%']), "{file}");
     }
 }
@@ -227,7 +224,7 @@ fn every_change_to_the_repository_is_found_by_a_check() {
         .unwrap();
     assert_eq!(lab.problems(), Vec::<String>::new());
     let not_checked = [".lock", ".state/bookworm.json"];
-    for file in files(lab.repository.root()) {
+    for file in files(lab.root()) {
         if not_checked.contains(&file.as_str()) {
             continue;
         }
@@ -284,7 +281,7 @@ fn a_reader_that_believes_nothing_finds_everything() {
     let lab = Lab::new();
     lab.publish(&Package::new("hello", "1.0")).unwrap();
     let keyring = &lab.keys.public().archive_keyring;
-    let found = read_strictly(lab.repository.root(), &suite(Target::Bookworm), keyring);
+    let found = read_strictly(lab.root(), &suite(Target::Bookworm), keyring);
     assert_eq!(
         found,
         [

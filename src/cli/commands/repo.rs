@@ -27,15 +27,14 @@ struct FirstTrust {
 fn first_trust(repository: &Repository) -> anyhow::Result<Vec<FirstTrust>> {
     let mut found = Vec::new();
     for target in Target::ALL {
-        let path = repository.keyring_path(target);
-        let Some(name) = path.file_name().filter(|_| path.is_file()) else {
+        let Some((name, sha256)) = repository.keyring(target)? else {
             continue;
         };
         let url = repository.url();
         found.push(FirstTrust {
             target,
-            url: format!("{}/{}", url.trim_end_matches('/'), name.to_string_lossy()),
-            sha256: Sha256::of(&fs_err::read(&path)?),
+            url: format!("{}/{}", url.trim_end_matches('/'), name),
+            sha256,
         });
     }
     Ok(found)

@@ -1,0 +1,409 @@
+//! A folder of this machine as storage.
+//!
+//! A file is whole or not there: it is written below `.tmp`, synced, renamed, and its folder synced once per wave. What is
+//! left in `.tmp` belongs to a writer that was killed, and goes when the next one takes the lock.
+
+use std::collections::BTreeSet;
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Read, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fs_err as fs;
+
+use super::fs_lock;
+use super::{Content, Expected, Kind, Lease, Listed, Object, Storage, StorageError, Tag, Write};
+use crate::model::{Sha256, Sha256Writer, Timestamp};
+
+/// Everybody may read what is published.
+const FILE_MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
+
+/// Files on their way to their places.
+const TEMPORARY: &str = ".tmp";
+/// Held while a writer publishes.
+const WRITER: &str = ".lock";
+/// Held while one file is compared and replaced.
+const SWAP: &str = ".swap";
+
+/// A folder on this machine as the repository's storage.
+#[derive(Debug, Clone)]
+pub(in crate::repo) struct FsStorage {
+    root: PathBuf,
+}
+
+impl Storage for FsStorage {
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+        let path = self.path(key);
+        let failed = || StorageError::io("read", &path);
+        let Some(file) = open(&path)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(failed())?;
+        if bytes.len() as u64 > limit {
+            let place = self.place(key);
+            return Err(StorageError::TooLarge { place, limit });
+        }
+        let tag = tag(Sha256::of(&bytes));
+        Ok(Some(Object {
+            bytes: bytes.into(),
+            tag,
+        }))
+    }
+
+    fn head(&self, key: &str) -> Result<Option<Listed>, StorageError> {
+        let path = self.path(key);
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => Ok(Some(listed(key.to_owned(), &found))),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::io("read", &path)(error)),
+        }
+    }
+
+    fn digest(&self, key: &str) -> Result<Option<Expected>, StorageError> {
+        let path = self.path(key);
+        let Some(mut file) = open(&path)? else {
+            return Ok(None);
+        };
+        let mut writer = Sha256Writer::new(io::sink());
+        io::copy(&mut file, &mut writer).map_err(StorageError::io("read", &path))?;
+        let (_, sha256, size) = writer.finish();
+        Ok(Some(Expected { sha256, size }))
+    }
+
+    fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
+        let mut folders = BTreeSet::new();
+        for write in &wave {
+            if write.kind == Kind::Immutable && self.digest(&write.key)? == Some(write.expected) {
+                continue;
+            }
+            // What is there is damaged, for its place is named by its content.
+            self.place_file(write)?;
+            folders.extend(self.path(&write.key).parent().map(Path::to_owned));
+        }
+        folders.iter().try_for_each(|folder| sync_folder(folder))
+    }
+
+    fn swap(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        seen: Option<&Tag>,
+        date: Timestamp,
+    ) -> Result<Option<Tag>, StorageError> {
+        make_folder(&self.root)?;
+        let _only = fs_lock::exclusive(&self.path(SWAP))?;
+        let found = self.digest(key)?.map(|found| tag(found.sha256));
+        if found.as_ref() != seen {
+            return Ok(None);
+        }
+        let bytes = bytes::Bytes::copy_from_slice(bytes);
+        let write = Write::replaced(key.to_owned(), bytes, date);
+        let tag = tag(write.expected.sha256);
+        self.write(vec![write])?;
+        Ok(Some(tag))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Listed>, StorageError> {
+        let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            let path = self.path(&folder);
+            let failed = || StorageError::io("list", &path);
+            let entries = match fs::read_dir(&path) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed()(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed())?;
+                // A name that is no text is none of the repository's.
+                let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                    continue;
+                };
+                let (key, about) = (format!("{folder}/{name}"), entry.metadata());
+                match about {
+                    Ok(about) if about.is_dir() => folders.push(key),
+                    Ok(about) if about.is_file() => found.push(listed(key, &about)),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(failed()(error)),
+                }
+            }
+        }
+        found.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(found)
+    }
+
+    fn delete(&self, keys: &[String]) -> Result<(), StorageError> {
+        keys.iter().try_for_each(|key| remove(&self.path(key)))
+    }
+
+    fn acquire(&self, patience: Duration) -> Result<Box<dyn Lease>, StorageError> {
+        make_folder(&self.root)?;
+        let lease = fs_lock::acquire(&self.path(WRITER), patience)?;
+        for left in self.list(TEMPORARY)? {
+            remove(&self.path(&left.key))?;
+        }
+        Ok(Box::new(lease))
+    }
+
+    fn place(&self, key: &str) -> String {
+        self.path(key).display().to_string()
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+}
+
+impl FsStorage {
+    pub(in crate::repo) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    /// Makes the file, and renames it to its place; its folder is not synced yet.
+    fn place_file(&self, write: &Write) -> Result<(), StorageError> {
+        let path = self.path(&write.key);
+        make_folder(path.parent().unwrap_or(&self.root))?;
+        let temporary = self.path(TEMPORARY);
+        make_folder(&temporary)?;
+        let date = match write.kind {
+            Kind::Immutable => None,
+            Kind::Replaced { date } => Some(date),
+        };
+        match &write.content {
+            Content::Bytes(bytes) => self.fill(write, &mut bytes.as_ref(), date),
+            Content::File(from) => {
+                let mut file = fs::File::open(from).map_err(StorageError::io("read", from))?;
+                self.fill(write, &mut file, date)
+            }
+            Content::Copy(from) if self.digest(from)? == Some(write.expected) => {
+                self.link(&self.path(from), &path, date)
+            }
+            Content::Copy(from) => Err(StorageError::Damaged {
+                place: self.place(from),
+            }),
+        }
+    }
+
+    fn fill(
+        &self,
+        write: &Write,
+        reader: &mut dyn Read,
+        date: Option<Timestamp>,
+    ) -> Result<(), StorageError> {
+        let path = self.path(&write.key);
+        let failed = || StorageError::io("write", &path);
+        let file = tempfile::NamedTempFile::new_in(self.path(TEMPORARY)).map_err(failed())?;
+        let mut writer = Sha256Writer::new(file);
+        // One byte more than expected is enough to see that there is more.
+        let most = write.expected.size.saturating_add(1);
+        io::copy(&mut reader.take(most), &mut writer)
+            .and_then(|_| writer.flush())
+            .map_err(failed())?;
+        let (file, found, size) = writer.finish();
+        if (found, size) != (write.expected.sha256, write.expected.size) {
+            let place = self.place(&write.key);
+            return Err(StorageError::Mismatch { place, found });
+        }
+        settle(file.as_file(), date).map_err(failed())?;
+        file.persist(&path)
+            .map(drop)
+            .map_err(|error| failed()(error.error))
+    }
+
+    /// Gives a file, which is on the disk already, one more name.
+    fn link(&self, from: &Path, path: &Path, date: Option<Timestamp>) -> Result<(), StorageError> {
+        let failed = || StorageError::io("write", path);
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let temporary = self.path(TEMPORARY).join(name);
+        fs::hard_link(from, &temporary).map_err(failed())?;
+        let file = File::open(&temporary).map_err(failed())?;
+        settle(&file, date).map_err(failed())?;
+        fs::rename(&temporary, path).map_err(failed())?;
+        // Two names of one file are not renamed to each other.
+        remove(&temporary)
+    }
+}
+
+fn tag(sha256: Sha256) -> Tag {
+    Tag(sha256.to_string())
+}
+
+fn listed(key: String, about: &std::fs::Metadata) -> Listed {
+    let modified = about.modified().unwrap_or(UNIX_EPOCH);
+    let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Listed {
+        key,
+        size: about.len(),
+        modified: Timestamp::from_seconds(modified.as_secs().cast_signed()),
+    }
+}
+
+/// The file at `path`, if there is one.
+fn open(path: &Path) -> Result<Option<fs::File>, StorageError> {
+    match fs::File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StorageError::io("read", path)(error)),
+    }
+}
+
+fn remove(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StorageError::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file its rights, whatever the process' umask took away, and its date; then it is on the disk.
+fn settle(file: &File, date: Option<Timestamp>) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    if let Some(date) = date {
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(date.unsigned()))?;
+    }
+    file.sync_all()
+}
+
+/// Makes a folder that everybody may enter, and those above it.
+fn make_folder(path: &Path) -> Result<(), StorageError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let made = match fs::create_dir(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))),
+    };
+    made.map_err(StorageError::io("make", path))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn sync_folder(path: &Path) -> Result<(), StorageError> {
+    let synced = fs::File::open(path).and_then(|folder| folder.sync_all());
+    synced.map_err(StorageError::io("sync", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    fn date() -> Timestamp {
+        Timestamp::from_seconds(1_769_860_800)
+    }
+
+    fn storage() -> (tempfile::TempDir, FsStorage) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = FsStorage::new(folder.path().join("repository"));
+        (folder, storage)
+    }
+
+    fn immutable(key: &str, bytes: &'static str, expected: Expected) -> Vec<Write> {
+        let content = Content::Bytes(bytes.into());
+        vec![Write::immutable(key.to_owned(), content, expected)]
+    }
+
+    fn replaced(key: &str, bytes: &'static str) -> Vec<Write> {
+        vec![Write::replaced(key.to_owned(), bytes.into(), date())]
+    }
+
+    #[test]
+    fn what_is_put_is_there_with_its_date_for_everybody() {
+        let (_folder, storage) = storage();
+        storage.write(replaced("a/b", "one")).unwrap();
+        storage.write(replaced("a/b", "two")).unwrap();
+        assert_eq!(storage.get("a/b", 3).unwrap().unwrap().bytes, "two");
+        let found = fs::metadata(storage.path("a/b")).unwrap();
+        assert_eq!(
+            (found.mode() & 0o777, found.mtime()),
+            (0o644, date().seconds())
+        );
+        let folder = fs::metadata(storage.path("a")).unwrap();
+        assert_eq!(folder.mode() & 0o777, 0o755);
+        assert_eq!(storage.list(TEMPORARY).unwrap(), []);
+    }
+
+    #[test]
+    fn bytes_that_are_not_what_was_expected_never_appear() {
+        let (_folder, storage) = storage();
+        let expected = Expected::of(b"abc");
+        for bytes in ["ab", "abd", "abcd"] {
+            let outcome = storage.write(immutable("x", bytes, expected));
+            assert!(matches!(outcome, Err(StorageError::Mismatch { .. })));
+        }
+        assert_eq!(storage.digest("x").unwrap(), None);
+        assert_eq!(storage.list(TEMPORARY).unwrap(), []);
+    }
+
+    #[test]
+    fn an_immutable_file_stays_and_a_damaged_one_is_healed() {
+        let (_folder, storage) = storage();
+        let expected = Expected::of(b"abc");
+        let create = || storage.write(immutable("x", "abc", expected)).unwrap();
+        create();
+        let before = fs::metadata(storage.path("x")).unwrap().ino();
+        create();
+        assert_eq!(fs::metadata(storage.path("x")).unwrap().ino(), before);
+        fs::write(storage.path("x"), "abX").unwrap();
+        create();
+        assert_eq!(storage.digest("x").unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn a_copy_is_the_same_file_and_what_is_damaged_is_not_copied() {
+        let (_folder, storage) = storage();
+        let expected = Expected::of(b"abc");
+        storage.write(immutable("x", "abc", expected)).unwrap();
+        let copy = || {
+            let content = Content::Copy("x".to_owned());
+            storage.write(vec![Write {
+                key: "y".to_owned(),
+                content,
+                expected,
+                kind: Kind::Replaced { date: date() },
+            }])
+        };
+        copy().unwrap();
+        copy().unwrap();
+        let ino = |key| fs::metadata(storage.path(key)).unwrap().ino();
+        assert_eq!(ino("x"), ino("y"));
+        assert_eq!(storage.list(TEMPORARY).unwrap(), []);
+        fs::write(storage.path("x"), "abX").unwrap();
+        assert!(matches!(copy(), Err(StorageError::Damaged { .. })));
+    }
+
+    #[test]
+    fn whoever_swaps_without_having_seen_the_last_bytes_changes_nothing() {
+        let (_folder, storage) = storage();
+        let swap = |bytes: &[u8], seen| storage.swap("s", bytes, seen, date()).unwrap();
+        let first = swap(b"one", None).unwrap();
+        assert_eq!(swap(b"other", None), None);
+        let second = swap(b"two", Some(&first)).unwrap();
+        assert_eq!(swap(b"other", Some(&first)), None);
+        let found = storage.get("s", 9).unwrap().unwrap();
+        assert_eq!((found.bytes.as_ref(), found.tag), (&b"two"[..], second));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let (_folder, storage) = storage();
+        storage.write(replaced("x", "abc")).unwrap();
+        assert!(storage.get("x", 2).is_err());
+        assert_eq!(storage.get("y", 2).unwrap(), None);
+    }
+}
