@@ -10,7 +10,7 @@ use crate::evidence::{Builder, EvidenceError, StatementKey};
 use crate::model::Target;
 use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Repository, Settings};
-use crate::sandbox::{Engine, ImageName, Images, SandboxError, sweep};
+use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
 use crate::sign::{KeyError, Keys};
 use crate::source::{Fetcher, Store};
 
@@ -142,9 +142,18 @@ impl App {
     fn images_of(&self, engine: &Engine) -> Images {
         Images::new(
             engine,
-            self.data.join("images"),
+            self.images_folder(),
             self.config.images.mirror.clone(),
         )
+    }
+
+    fn images_folder(&self) -> PathBuf {
+        self.data.join("images")
+    }
+
+    /// The names of the packages that `target` has, if images were made with this data folder. Needs no engine.
+    pub fn known_packages(&self, target: Target) -> io::Result<Option<String>> {
+        known_packages(&self.images_folder(), target)
     }
 
     /// Where sources are kept. They may be private: the folder is for its owner alone.

@@ -32,7 +32,7 @@ pub struct Config {
     pub images: ImagesConfig,
     /// Where packages are published.
     pub repository: RepositoryConfig,
-    /// What plugins may be called.
+    /// What plugins may be called, and what they may depend on.
     pub plugins: PluginsConfig,
 }
 
@@ -71,11 +71,30 @@ pub struct RepositoryConfig {
     pub valid_for: Option<Duration>,
 }
 
-/// What plugins may be called.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What plugins may be called, and what they may depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginsConfig {
     /// Package names that belong to somebody else, beside those that the farm knows.
     pub reserved_packages: Vec<String>,
+    /// Packages that hosts get from elsewhere than Debian: names, or beginnings of names with `*` after them.
+    pub host_packages: Vec<String>,
+}
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        // What Wazo's own repository has.
+        let host_packages = [
+            "asterisk*",
+            "python3-wazo-*",
+            "python3-xivo*",
+            "wazo-*",
+            "xivo-*",
+        ];
+        Self {
+            reserved_packages: Vec::new(),
+            host_packages: host_packages.map(str::to_owned).to_vec(),
+        }
+    }
 }
 
 impl Config {

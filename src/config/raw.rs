@@ -99,6 +99,7 @@ struct RawRepository {
 #[serde(deny_unknown_fields, default)]
 struct RawPlugins {
     reserved_packages: Vec<String>,
+    host_packages: Option<Vec<String>>,
 }
 
 /// Reads and checks a configuration file's text.
@@ -142,6 +143,10 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         },
         plugins: PluginsConfig {
             reserved_packages: raw.plugins.reserved_packages,
+            host_packages: raw
+                .plugins
+                .host_packages
+                .map_or(Ok(defaults.plugins.host_packages), host_packages)?,
         },
     })
 }
@@ -249,6 +254,23 @@ fn web_address(setting: &'static str, text: String) -> Result<String, ConfigErro
     }
 }
 
+/// Names of packages (Debian Policy 5.6.1), or beginnings of such names with `*` after them.
+fn host_packages(patterns: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+    let good = |pattern: &String| {
+        let name = pattern.strip_suffix('*').unwrap_or(pattern);
+        !name.is_empty() && name.chars().all(plain)
+    };
+    if patterns.iter().all(good) {
+        Ok(patterns)
+    } else {
+        Err(value_error(
+            "plugins.host_packages",
+            "each must be a package's name, or the beginning of one with `*` after it",
+        ))
+    }
+}
+
 fn value_error(setting: &'static str, message: &str) -> ConfigError {
     ConfigError::Value {
         setting,
@@ -291,6 +313,7 @@ mod tests {
         insta::assert_snapshot!(said("limits: {total_time: soon}"), @"limits.total_time: it must be a time such as 90s, 30m or 2h");
         insta::assert_snapshot!(said("limits: {cpus: 0}"), @"limits.cpus: it must be between 0.1 and 1024");
         insta::assert_snapshot!(said("farm: Not-Me"), @"`Not-Me` is not a valid farm name: it must match ^[a-z][a-z0-9]*$ and have at most 32 characters");
+        insta::assert_snapshot!(said("plugins: {host_packages: ['*']}"), @"plugins.host_packages: each must be a package's name, or the beginning of one with `*` after it");
         insta::assert_snapshot!(said("repository: {url: 'ftp://x/'}"), @"repository.url: it must be an http or https address without credentials, query or blanks");
     }
 }

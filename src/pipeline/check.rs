@@ -1,11 +1,11 @@
 //! Stage `check`: the source is read, and the plugin in it is checked without running any of it.
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Farm};
 use super::fetch::Fetched;
 use super::request::Request;
 use crate::config::SourceLimits;
-use crate::model::{Failure, FailureCode, Sha256, Stage};
-use crate::plugin::{self, CheckOptions, Layout, Plugin, Tree, TreeLimits};
+use crate::model::{Failure, FailureCode, Sha256, Stage, Target};
+use crate::plugin::{self, CheckOptions, Known, Layout, PackageNames, Plugin, Tree, TreeLimits};
 use crate::source::Source;
 
 /// A source that holds a plugin which no check refuses.
@@ -37,6 +37,7 @@ pub(super) fn run(
             legacy_namespace: request.namespace.clone(),
             reserved_packages: config.plugins.reserved_packages.clone(),
             targets: vec![request.target],
+            known: known(attempt.farm, request.target),
         },
     );
     attempt.judge(
@@ -47,7 +48,7 @@ pub(super) fn run(
     )?;
     let Some(plugin) = checked.plugin else {
         let message = "the source holds no plugin";
-        let hint = "see the findings above";
+        let hint = "see what the checks found";
         return Err(Failure::new(
             Stage::Check,
             FailureCode::CheckRefused,
@@ -68,6 +69,33 @@ pub(super) fn run(
         plugin,
         manifest,
     })
+}
+
+/// What there is beside the plugin. What cannot be read is not known: the build does not depend on it.
+fn known(farm: &Farm, target: Target) -> Known {
+    let listed = farm.images.known_packages(target).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the list of known packages cannot be read");
+        None
+    });
+    let published = farm.publisher.repository.suites();
+    let plugins = published
+        .inspect_err(|error| tracing::warn!(%error, "the repository's state cannot be read"))
+        .ok()
+        .map(|suites| {
+            let suites = suites
+                .into_iter()
+                .filter(|state| state.suite.target == target);
+            let packages = suites.flat_map(|state| state.packages);
+            packages.map(|published| published.package).collect()
+        });
+    Known {
+        debian: listed
+            .map(|names| (target, PackageNames::parse(&names)))
+            .into_iter()
+            .collect(),
+        host_packages: farm.config.plugins.host_packages.clone(),
+        plugins,
+    }
 }
 
 /// Indexes a source tar.

@@ -3,6 +3,7 @@
 use crate::model::{Finding, Namespace, Target};
 
 use super::checks::{Check, Place, Report, quote};
+use super::known::Known;
 use super::manifest::{self, Manifest};
 use super::tree::{EntryKind, Tree};
 use super::{legacy, lints, rules};
@@ -21,6 +22,8 @@ pub struct CheckOptions {
     pub reserved_packages: Vec<String>,
     /// The releases that the plugin is to be built for.
     pub targets: Vec<Target>,
+    /// What else there is.
+    pub known: Known,
 }
 
 impl Default for CheckOptions {
@@ -29,6 +32,7 @@ impl Default for CheckOptions {
             legacy_namespace: None,
             reserved_packages: Vec::new(),
             targets: Target::ALL.to_vec(),
+            known: Known::default(),
         }
     }
 }
@@ -105,6 +109,7 @@ fn examine(tree: &Tree, options: &CheckOptions, report: &mut Report) -> Option<P
     lints::source(
         tree,
         manifest.as_ref().map(|manifest| (file, manifest)),
+        options,
         report,
     );
     manifest.map(|manifest| Plugin { manifest, layout })

@@ -68,6 +68,8 @@ checks! {
     DebianDependsObsolete = "debian-depends-obsolete", Warn, "A package relation uses an obsolete operator.";
     ConffilePathInvalid = "conffile-path-invalid", Refuse, "An item of `not_conffiles` is no absolute path of a file below /etc.";
     DebianDependsBuildTool = "debian-depends-build-tool", Warn, "A build tool is in `debian_depends`, which is not there during the build.";
+    DebianDependsUnknown = "debian-depends-unknown", Warn, "A package of `debian_depends` or `build_depends` is not in the target's release.";
+    DependsUnpublished = "depends-unpublished", Warn, "A plugin of `depends` is not in the farm's repository.";
     // The rules as a file.
     RulesMissing = "rules-missing", Refuse, "There is a manifest but no `wazo/rules`.";
     RulesMisplaced = "rules-misplaced", Refuse, "The rules are in another folder than `wazo`.";

@@ -7,6 +7,7 @@
 
 mod check;
 mod checks;
+mod known;
 mod legacy;
 mod lints;
 mod manifest;
@@ -21,6 +22,7 @@ mod yaml;
 
 pub use check::{CheckOptions, Checked, Layout, Plugin, check};
 pub use checks::Check;
+pub use known::{Known, PackageNames};
 pub use manifest::Manifest;
 pub use relation::{Dependency, InvalidRelation, Operator, Relation};
 pub use tree::{EntryKind, Tree, TreeEntry, TreeError, TreeLimits};

@@ -37,7 +37,7 @@ pub use container::{Container, Ending, Finished, LogEvent, LogSink, Timings};
 pub use engine::{Engine, EngineFacts};
 pub use error::SandboxError;
 pub use exit::{Exit, StepStatus};
-pub use image::{Image, ImageName, Images, Package, Progress};
+pub use image::{Image, ImageName, Images, Package, Progress, known_packages};
 pub use log::Stream;
 pub use marker::Step;
 pub use reaper::sweep;

@@ -5,9 +5,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::cli::args::{CheckArgs, SourceArgs};
 use crate::cli::{self, Exit, output};
-use crate::model::{Blame, Failure};
+use crate::model::{Blame, Failure, Target};
 use crate::pipeline::read_tree;
-use crate::plugin::{self, CheckOptions, Checked};
+use crate::plugin::{self, CheckOptions, Checked, Known, PackageNames};
 use crate::sandbox::{Cancel, LogEvent};
 use crate::source::{Location, Request, RequestedRef, Source, Subdirectory, from_folder};
 
@@ -49,10 +49,27 @@ async fn check(
     let options = CheckOptions {
         legacy_namespace: arguments.namespace.clone(),
         reserved_packages: app.config.plugins.reserved_packages.clone(),
+        known: known(app),
         ..CheckOptions::default()
     };
     let tree = fetched.and_then(|source| read_tree(&source, limits));
     Ok(tree.map(|tree| plugin::check(&tree, &options)))
+}
+
+/// The packages that each target has, as far as images were made here.
+fn known(app: &App) -> Known {
+    let listed = Target::ALL.into_iter().filter_map(|target| {
+        let names = app.known_packages(target).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the list of known packages cannot be read");
+            None
+        });
+        Some((target, PackageNames::parse(&names?)))
+    });
+    Known {
+        debian: listed.collect(),
+        host_packages: app.config.plugins.host_packages.clone(),
+        plugins: None,
+    }
 }
 
 async fn fetch(app: &App, located: Located) -> anyhow::Result<Result<Source, Failure>> {

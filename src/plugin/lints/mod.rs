@@ -1,9 +1,11 @@
 //! What plugins do that costs them a build, a host or a night: warnings about a source that could be built.
 
 mod commands;
+mod packages;
 mod python;
 mod steps;
 
+use super::check::CheckOptions;
 use super::checks::{Check, Place, Report, quote};
 use super::manifest::Manifest;
 use super::rules::{RULES, Rules};
@@ -24,11 +26,16 @@ pub(super) fn makefile(file: &str, script: &Script, report: &mut Report) {
 }
 
 /// Warns about everything that is not the rules; `manifest` comes with its file's name.
-pub(super) fn source(tree: &Tree, manifest: Option<(&str, &Manifest)>, report: &mut Report) {
+pub(super) fn source(
+    tree: &Tree,
+    manifest: Option<(&str, &Manifest)>,
+    options: &CheckOptions,
+    report: &mut Report,
+) {
     python::setup(tree, report);
     submodules(tree, report);
     if let Some((file, manifest)) = manifest {
-        build_tools(file, manifest, report);
+        packages::check(file, manifest, options, report);
     }
     if tree.unreadable() > 0 {
         let place = Place {
@@ -70,41 +77,5 @@ fn submodules(tree: &Tree, report: &mut Report) {
             let fix = "Check that its URL can be fetched without credentials and that its commit was pushed.";
             report.add(Check::SubmoduleEmpty, place, &message, fix);
         }
-    }
-}
-
-fn build_tools(file: &str, manifest: &Manifest, report: &mut Report) {
-    const TOOLS: &[&str] = &[
-        "build-essential",
-        "cargo",
-        "cmake",
-        "g++",
-        "gcc",
-        "golang",
-        "golang-go",
-        "libc6-dev",
-        "npm",
-        "pkg-config",
-        "rustc",
-    ];
-    let names = |dependencies: &[super::Dependency]| -> Vec<String> {
-        let relations = dependencies
-            .iter()
-            .flat_map(|dependency| &dependency.alternatives);
-        relations.map(|relation| relation.package.clone()).collect()
-    };
-    let present = names(&manifest.build_depends);
-    let tools = names(&manifest.debian_depends)
-        .into_iter()
-        .filter(|name| TOOLS.contains(&name.as_str()));
-    for tool in tools.filter(|name| !present.contains(name)) {
-        let place = Place { file, line: None };
-        let message = format!(
-            "{} is in `debian_depends`, which hosts install, and is not there where the plugin is built",
-            quote(&tool)
-        );
-        let fix =
-            format!("If `build` needs it, add it to `build_depends`: `build_depends: [{tool}]`.");
-        report.add(Check::DebianDependsBuildTool, place, &message, &fix);
     }
 }

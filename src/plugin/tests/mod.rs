@@ -72,7 +72,11 @@ fn every_check_is_produced_by_some_input_and_at_most_by_few() {
         assert!(found.len() <= 2, "{}: {found:?}", check.code());
     }
     let shown: BTreeSet<_> = samples.iter().map(|(check, _)| *check).collect();
-    let elsewhere = [Check::SourceNameNotUtf8];
+    let elsewhere = [
+        Check::SourceNameNotUtf8,
+        Check::DebianDependsUnknown,
+        Check::DependsUnpublished,
+    ];
     let missing: Vec<_> = Check::ALL
         .iter()
         .filter(|check| !shown.contains(check) && !elsewhere.contains(check))
@@ -106,6 +110,43 @@ fn a_name_that_is_not_utf8_is_told() {
             .findings
             .iter()
             .any(|finding| finding.code == Check::SourceNameNotUtf8.code())
+    );
+}
+
+#[test]
+fn what_cannot_be_had_is_told_where_the_farm_knows_it() {
+    let manifest = format!(
+        "{MANIFEST}debian_depends: ['tig (>= 1)', tigg, 'no | awk', wazo-calld]\nbuild_depends: [wazo-calld]\n\
+         depends: [{{name: base, namespace: demo}}, {{name: absent, namespace: demo}}]\n"
+    );
+    let tree = tree(&[
+        ("wazo/plugin.yml", 0o644, &manifest),
+        ("wazo/rules", 0o755, RULES),
+    ]);
+    let names = PackageNames::parse("awk\ntig\n");
+    let known = Known {
+        debian: Target::ALL.map(|target| (target, names.clone())).into(),
+        host_packages: vec!["wazo-*".to_owned()],
+        plugins: Some(["wazo-plugind-base-demo".to_owned()].into()),
+    };
+    let said = |known: Known| {
+        let options = CheckOptions {
+            known,
+            ..CheckOptions::default()
+        };
+        let findings = check(&tree, &options).findings.into_iter();
+        let lines = findings.map(|finding| format!("{}: {}", finding.code, finding.message));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(said(known), @r"
+    debian-depends-unknown: `tigg` of `debian_depends` is no package of bookworm or trixie
+    debian-depends-unknown: `wazo-calld` of `build_depends` is no package of bookworm or trixie
+    depends-unpublished: the farm has not published the plugin `demo/absent`: hosts cannot install this one before that one is there too
+    ");
+    assert_eq!(
+        said(Known::default()),
+        "",
+        "of what is not known nothing is said"
     );
 }
 

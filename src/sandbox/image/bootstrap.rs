@@ -7,6 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::Progress;
+use super::known;
 use super::recipe::{ImageName, Recipe, snapshot};
 use crate::model::{Target, printable};
 use crate::sandbox::SandboxError;
@@ -44,6 +45,7 @@ pub(super) async fn bootstrap(
         .arg(format!("--include={}", recipe.packages()))
         .args(recipe.bare.then_some("--dpkgopt=path-exclude=/usr/share/man/*"))
         .args(recipe.bare.then_some("--dpkgopt=path-exclude=/usr/share/doc/*"))
+        .args(known::hooks(name))
         .arg("--customize-hook=copy-in plugfarm /usr/lib")
         .arg(r#"--customize-hook=chroot "$1" /bin/sh -c '. /usr/lib/plugfarm/setup; rm /usr/lib/plugfarm/setup'"#)
         .arg(target.codename())

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod derive;
+mod known;
 mod load;
 mod recipe;
 
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use bollard::models::ImageInspect;
 use bollard::query_parameters::RemoveImageOptions;
 
+pub use known::known_packages;
 pub use recipe::ImageName;
 
 use self::load::Description;
@@ -169,6 +171,8 @@ impl Images {
             .map_err(storage("the folder for new images cannot be made"))?;
         let mirror = self.mirror.as_deref();
         let tar = bootstrap::bootstrap(name, target, mirror, folder.path(), progress).await?;
+        known::keep(folder.path(), &self.scratch, target)
+            .map_err(storage("the list of known packages cannot be kept"))?;
         progress("handing the image to the engine");
         let path = tar.clone();
         let read = tokio::task::spawn_blocking(move || load::read_root(&path)).await;
@@ -213,6 +217,15 @@ impl Images {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The names of the packages that `target` has, as [`known_packages`] gives them.
+    ///
+    /// # Errors
+    ///
+    /// As [`known_packages`].
+    pub fn known_packages(&self, target: Target) -> io::Result<Option<String>> {
+        known_packages(&self.scratch, target)
     }
 
     /// Every image of this program's recipes that the engine has.
