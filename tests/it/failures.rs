@@ -79,6 +79,13 @@ const OUTPUT: &[Failing] = &[
         "",
     ),
     (
+        "device",
+        "inspect",
+        "output-unsafe",
+        "var/lib/wazo-fixtures/null",
+        "",
+    ),
+    (
         "escaping-symlink",
         "inspect",
         "output-unsafe",
@@ -134,6 +141,12 @@ const RESOURCES: &[Failing] = &[
 /// that let it pass.
 const HELD: &[(&str, &str, &str, &[&str])] = &[
     ("empty-payload", "payload-empty", "", &["payload-empty"]),
+    (
+        "lost-owner",
+        "etc/wazo-fixtures/lost-owner.conf (asterisk:root)",
+        "",
+        &["payload-owner-lost"],
+    ),
     ("new-toplevel", "wazo_fixture", "", &["payload-top-level"]),
     (
         "silent-download",

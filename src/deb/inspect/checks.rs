@@ -57,8 +57,11 @@ checks! {
         "The payload holds files in `/dev`, `/proc` or `/sys`, which no package can install.",
         "Remove them from $pkgdir.";
     ForeignMachine = "payload-foreign-machine", Refuse,
-        "The payload is for another kind of machine than the farm builds for.",
-        "Ship files for amd64 only.";
+        "A program or a library is for another kind of machine than the farm builds for.",
+        "Ship programs for amd64 only; what is data to a host, such as firmware, belongs below `/usr/share` or `/var/lib`.";
+    Device = "payload-device", Refuse,
+        "A device was made, which fakeroot only pretends: hosts would get an empty file.",
+        "Let the service's unit or the `install` step make it on the host.";
     // What looks like a build that failed without saying so.
     Empty = "payload-empty", Hold,
         "The payload holds no file, so the package would carry nothing but `wazo/`.",
@@ -87,6 +90,9 @@ checks! {
     PersonalFolder = "payload-personal-folder", Hold,
         "The payload holds files in `/home` or `/root`, which belong to people.",
         "Ship them below `/usr`, `/etc` or `/var`.";
+    OwnerLost = "payload-owner-lost", Hold,
+        "Files were given to a user or a group, and every file of a package is root's.",
+        "Give them away in the `install` step, which runs on the host as root.";
     DeceptiveName = "payload-deceptive-name", Hold,
         "A name holds invisible characters, or ones that change the order in which it is shown.",
         "Rename it.";
@@ -106,6 +112,9 @@ checks! {
     AptConfiguration = "payload-apt-configuration", Warn,
         "The payload changes from where, and whose, packages hosts install.",
         "Tell the administrator to do it, unless this is what the plugin is for.";
+    ForeignData = "payload-foreign-data", Warn,
+        "Programs for another kind of machine are shipped as data.",
+        "Leave them if they are firmware that the host hands on, such as a phone's.";
     WorldWritable = "payload-world-writable", Warn,
         "Everybody could have written to a file; the package ships it writable for root alone.",
         "Give it to the user who writes it, in the `install` step.";

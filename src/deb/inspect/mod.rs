@@ -17,7 +17,7 @@ pub use checks::Check;
 pub use facts::Facts;
 
 use self::checks::Report;
-use super::package::foreign_machine;
+use super::package::foreign_machines;
 use super::payload::{Entry, Payload};
 use crate::model::{Finding, LogLine, Target, printable};
 
@@ -40,7 +40,7 @@ pub fn inspect(inspection: &Inspection<'_>) -> Vec<Finding> {
     let payload = inspection.payload;
     let mut report = Report::default();
     nothing_in_it(inspection, &mut report);
-    uninstall(inspection.facts, &mut report);
+    told(inspection.facts, &mut report);
     files(payload, &mut report);
     places::check(payload, &mut report);
     python::check(payload, inspection.target, &mut report);
@@ -49,8 +49,14 @@ pub fn inspect(inspection: &Inspection<'_>) -> Vec<Finding> {
     report.findings()
 }
 
-/// The old layout's way back, which was tried in the sandbox.
-fn uninstall(facts: &Facts, report: &mut Report) {
+/// What the tree does not show: what fakeroot pretended, and the old layout's way back, which was tried in the sandbox.
+fn told(facts: &Facts, report: &mut Report) {
+    for path in facts.devices() {
+        report.add(Check::Device, path);
+    }
+    for (owner, path) in facts.owners() {
+        report.add(Check::OwnerLost, &format!("{path} ({owner})"));
+    }
     if let Some(status @ 1..) = facts.uninstall_status() {
         report.add(Check::UninstallFailed, &format!("status {status}"));
     }
@@ -77,11 +83,13 @@ fn files(payload: &Payload, report: &mut Report) {
             report.add(Check::EmptyExecutable, path);
         }
     }
-    if let Some((path, what)) = foreign_machine(payload) {
-        report.add(
-            Check::ForeignMachine,
-            &format!("{} ({what})", printable(path, 200)),
-        );
+    for (path, what) in foreign_machines(payload) {
+        let check = if places::holds_programs(path) {
+            Check::ForeignMachine
+        } else {
+            Check::ForeignData
+        };
+        report.add(check, &format!("{} ({what})", printable(path, 200)));
     }
     for path in payload.world_writable() {
         report.add(Check::WorldWritable, path);

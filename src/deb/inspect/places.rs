@@ -50,6 +50,24 @@ fn is_in(path: &str, folder: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether a host's programs, libraries and Python modules lie where `path` is. The kernel's firmware is for devices.
+pub(super) fn holds_programs(path: &str) -> bool {
+    const FOLDERS: &[&str] = &["bin", "games", "lib", "lib32", "lib64", "libexec", "sbin"];
+    let own = path
+        .strip_prefix("opt/")
+        .and_then(|below| below.split_once('/'))
+        .map(|(_, below)| below);
+    let prefixed = ["usr/local/", "usr/"]
+        .iter()
+        .find_map(|prefix| path.strip_prefix(prefix));
+    let below = own.or(prefixed).unwrap_or(path);
+    let top = below.split('/').next().unwrap_or_default();
+    let python = ["/dist-packages/", "/site-packages/"]
+        .iter()
+        .any(|folder| path.contains(folder));
+    python || FOLDERS.contains(&top) && !is_in(below, "lib/firmware")
+}
+
 /// Whether anything lies below the folder `path`; then that is reported, and not the folder.
 fn holds_entries(payload: &Payload, path: &str) -> bool {
     let below = format!("{path}/");

@@ -168,11 +168,45 @@ fn an_empty_executable_is_held() {
 }
 
 #[test]
-fn another_machine_is_refused() {
+fn what_only_fakeroot_knew_is_not_shipped_in_silence() {
+    let fine = payload(&[("etc/x", 0o644, b"")]);
+    let found = judged(&fine, "device dev null\nowner asterisk:root etc/x\n", &[]);
+    assert_eq!(codes(&found), ["payload-device", "payload-owner-lost"]);
+    assert!(found[0].message.ends_with(": dev null"), "{found:?}");
+    assert!(
+        found[1].message.ends_with(": etc/x (asterisk:root)"),
+        "{found:?}"
+    );
+    assert_eq!(found[0].severity, Severity::Refuse);
+    assert_eq!(judged(&fine, "owner\nowner x\ndevices x\n", &[]), []);
+}
+
+#[test]
+fn another_machines_programs_are_refused_where_a_host_would_run_them() {
     let mut elf = b"\x7fELF\x01\x01".to_vec();
     elf.resize(52, 0);
-    let found = judged(&payload(&[("usr/bin/x", 0o755, &elf)]), "", &[]);
-    assert_eq!(codes(&found), ["payload-foreign-machine"]);
+    for (path, code) in [
+        ("usr/bin/x", "payload-foreign-machine"),
+        ("usr/local/sbin/x", "payload-foreign-machine"),
+        ("usr/lib/x/y.so", "payload-foreign-machine"),
+        ("usr/libexec/x", "payload-foreign-machine"),
+        ("opt/vendor/bin/x", "payload-foreign-machine"),
+        (
+            "opt/vendor/venv/python3.13/site-packages/x.so",
+            "payload-foreign-machine",
+        ),
+        ("usr/lib/firmware/x", "payload-foreign-data"),
+        ("usr/share/x/phone.bin", "payload-foreign-data"),
+        (
+            "var/lib/wazo-provd/plugins/x/var/tftpboot/phone.rom",
+            "payload-foreign-data",
+        ),
+        ("opt/vendor/firmware/x", "payload-foreign-data"),
+        ("srv/tftp/lib/x", "payload-foreign-data"),
+    ] {
+        let found = judged(&payload(&[(path, 0o755, &elf)]), "", &[]);
+        assert_eq!(codes(&found), [code], "{path}");
+    }
 }
 
 #[test]

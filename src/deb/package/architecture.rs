@@ -1,6 +1,7 @@
-//! Which machines a payload is for: `all`, unless it holds ELF files or paths that belong to one architecture.
+//! Which machines a payload is for: `all`, unless it holds programs or paths that belong to one architecture. Programs of
+//! other machines, such as the firmware of phones, are data.
 
-use crate::deb::payload::{File, Payload};
+use crate::deb::payload::{Entry, File, Payload};
 use crate::model::Architecture;
 
 /// The machine of an ELF file, as far as the farm tells machines apart.
@@ -47,7 +48,9 @@ pub fn machine(file: &File) -> Option<Machine> {
 /// The architecture that the package of `payload` must have.
 #[must_use]
 pub fn architecture(payload: &Payload) -> Architecture {
-    let elf = payload.files().any(|(_, file)| machine(file).is_some());
+    let elf = payload
+        .files()
+        .any(|(_, file)| machine(file) == Some(Machine::Amd64));
     let library = payload
         .entries()
         .keys()
@@ -59,20 +62,19 @@ pub fn architecture(payload: &Payload) -> Architecture {
     }
 }
 
-/// The first entry that is for machines which the farm does not build for, and what it is for.
-#[must_use]
-pub fn foreign_machine(payload: &Payload) -> Option<(&str, String)> {
-    let elf = payload
-        .files()
-        .find_map(|(path, file)| match machine(file) {
-            Some(Machine::Other(number)) => Some((path, format!("ELF machine {number}"))),
+/// The entries that are for machines which the farm does not build for, and what they are for.
+pub fn foreign_machines(payload: &Payload) -> impl Iterator<Item = (&str, String)> {
+    payload.entries().iter().filter_map(|(path, entry)| {
+        let machine = match entry {
+            Entry::File(file) => machine(file),
             _ => None,
-        });
-    elf.or_else(|| {
-        payload.entries().keys().find_map(|path| {
-            let found = triplet(path).filter(|found| *found != TRIPLET)?;
-            Some((path.as_str(), found.to_owned()))
-        })
+        };
+        let what = match (machine, triplet(path)) {
+            (Some(Machine::Other(number)), _) => format!("ELF machine {number}"),
+            (_, Some(found)) if found != TRIPLET => found.to_owned(),
+            _ => return None,
+        };
+        Some((path.as_str(), what))
     })
 }
 

@@ -12,7 +12,7 @@ mod documents;
 mod tests;
 
 pub use ar::ArError;
-pub use architecture::{Machine, architecture, foreign_machine, machine};
+pub use architecture::{Machine, architecture, foreign_machines, machine};
 pub use assemble::{AssembleError, Assembled, assemble};
 pub use compression::{Compression, Method};
 pub use content_digest::content_digest;

@@ -240,7 +240,7 @@ fn the_architecture_follows_the_payload() {
         let mut spool = spool();
         let mut payload = Payload::default();
         payload.insert_file(path, 0o755, bytes, &mut spool).unwrap();
-        let foreign = foreign_machine(&payload).map(|(_, what)| what);
+        let foreign = foreign_machines(&payload).next().map(|(_, what)| what);
         (architecture(&payload), foreign)
     };
     let all = (Architecture::All, None);
@@ -262,6 +262,8 @@ fn the_architecture_follows_the_payload() {
         with("usr/bin/a", &elf(1, 2, [0, 8])).1.as_deref(),
         Some("ELF machine 8")
     );
+    let firmware = with("usr/share/x/phone.rom", &elf(1, 1, [40, 0]));
+    assert_eq!(firmware.0, Architecture::All, "data runs nowhere");
     let arm = with("usr/lib/aarch64-linux-gnu/a", b"");
     assert_eq!(arm.1.as_deref(), Some("aarch64-linux-gnu"));
 }

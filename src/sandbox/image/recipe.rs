@@ -63,6 +63,10 @@ const BUILDER: Recipe = Recipe {
             include_str!("../../../images/builder/run-legacy"),
         ),
         ("stub", include_str!("../../../images/builder/stub")),
+        (
+            "under-fakeroot",
+            include_str!("../../../images/builder/under-fakeroot"),
+        ),
     ],
     setup: &[
         USERS,
