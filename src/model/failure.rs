@@ -139,6 +139,8 @@ failure_codes! {
     DiskLimit = "disk", Partner;
     /// The attempt made more files than allowed.
     InodeLimit = "inodes", Partner;
+    /// A step failed after it was refused more processes than allowed.
+    ProcessLimit = "processes", Partner;
     /// The attempt printed more than allowed.
     LogLimit = "log-limit", Partner;
     /// The file tree is larger than allowed.

@@ -103,7 +103,8 @@ impl Attempt<'_> {
         };
         let more = match stopping.len() {
             1 => String::new(),
-            count => format!(" (and {} more, above)", count - 1),
+            2 => " (and 1 more finding)".to_owned(),
+            count => format!(" (and {} more findings)", count - 1),
         };
         let place = match (&first.file, first.line) {
             (Some(file), Some(line)) => format!("{file}:{line}: "),

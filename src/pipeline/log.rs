@@ -94,7 +94,11 @@ impl BuildLog {
     }
 }
 
+/// Of a line that is repeated, the first is remembered.
 fn remember(lines: &mut VecDeque<LogLine>, line: LogLine) {
+    if lines.back().is_some_and(|last| last.text == line.text) {
+        return;
+    }
     if lines.len() == REMEMBERED {
         lines.pop_front();
     }
@@ -118,6 +122,17 @@ mod tests {
         assert_eq!(numbers, [1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
         let path = log.flush().unwrap();
         assert_eq!(fs_err::read_to_string(path).unwrap().lines().count(), 31);
+    }
+
+    #[test]
+    fn a_repeated_line_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = BuildLog::create(&folder.path().join("log")).unwrap();
+        for text in ["begin", "sh: Cannot fork", "sh: Cannot fork", "end"] {
+            log.append(text).unwrap();
+        }
+        let numbers: Vec<_> = log.telling().iter().map(|line| line.number).collect();
+        assert_eq!(numbers, [1, 2, 4]);
     }
 
     #[test]

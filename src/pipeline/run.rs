@@ -7,9 +7,11 @@ use super::attempt::{Attempt, now};
 use super::check::Checked;
 use super::log::BuildLog;
 use super::observer::Observer;
-use crate::model::{Failure, Stage, Timestamp};
+use crate::model::{Failure, FailureCode, Stage, Timestamp};
 use crate::plugin::Layout;
-use crate::sandbox::{Finished, Image, ImageName, LogEvent, Run, SandboxError, Step};
+use crate::sandbox::{
+    FEWER_PROCESSES, Finished, Image, ImageName, LogEvent, Run, SandboxError, Step,
+};
 
 /// What was built, in what, and when: what every later stage hands on.
 pub(super) struct Built {
@@ -58,6 +60,7 @@ pub(super) async fn run(attempt: &mut Attempt<'_>, checked: Checked) -> Result<R
     }
     if let Err(mut failure) = finished.verdict() {
         failure.lines = attempt.log.telling();
+        hint_at_processes(&mut failure);
         return Err(give_up(finished, failure).await);
     }
     for (stage, took) in took {
@@ -102,6 +105,21 @@ async fn find_image(attempt: &mut Attempt<'_>, checked: &Checked) -> Result<Imag
 
 fn failed(error: SandboxError) -> Failure {
     error.failure(Stage::Build)
+}
+
+/// A refused process may have gone unseen; then only the plugin's own words tell of it, and they prove nothing.
+fn hint_at_processes(failure: &mut Failure) {
+    const SAID: &[&str] = &[
+        "Resource temporarily unavailable",
+        "Cannot fork",
+        "can't start new thread",
+    ];
+    let mut lines = failure.lines.iter();
+    if failure.code == FailureCode::RulesExit
+        && lines.any(|line| SAID.iter().any(|words| line.text.contains(words)))
+    {
+        failure.hint = format!("if the log means processes: {FEWER_PROCESSES}");
+    }
 }
 
 /// Removes the container of a failed run. If that fails too, the next sweep does it, and the first failure is the one to tell.

@@ -1,4 +1,4 @@
-//! The kernel's own account of a container: memory and processor time, from its control group (version 1 or 2).
+//! The kernel's own account of a container: memory, processor time and processes, from its control group (version 1 or 2).
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ const ROOT: &str = "/sys/fs/cgroup";
 pub(super) struct ControlGroup {
     memory: PathBuf,
     processor: PathBuf,
+    processes: PathBuf,
 }
 
 impl ControlGroup {
@@ -24,13 +25,15 @@ impl ControlGroup {
             if unified.is_dir() {
                 return Some(Self {
                     memory: unified.clone(),
-                    processor: unified,
+                    processor: unified.clone(),
+                    processes: unified,
                 });
             }
             let memory = Path::new(ROOT).join("memory").join(place);
             memory.is_dir().then(|| Self {
                 memory,
                 processor: Path::new(ROOT).join("cpuacct").join(place),
+                processes: Path::new(ROOT).join("pids").join(place),
             })
         })
     }
@@ -52,6 +55,11 @@ impl ControlGroup {
         field(&self.memory.join("memory.events"), "oom_kill")
             .or_else(|| field(&self.memory.join("memory.oom_control"), "oom_kill"))
             .unwrap_or(0)
+    }
+
+    /// How often the kernel has refused to start a process because there were as many as allowed.
+    pub(super) fn refused_processes(&self) -> u64 {
+        field(&self.processes.join("pids.events"), "max").unwrap_or(0)
     }
 }
 

@@ -139,6 +139,8 @@ pub struct Finished {
     pub step: Option<Step>,
     /// What it used at most.
     pub peaks: Peaks,
+    /// How often the kernel was seen to refuse it one more process. A refusal in the last moments may go unseen.
+    pub refused_processes: u64,
     /// How long everything took so far.
     pub timings: Timings,
 }
@@ -151,6 +153,7 @@ impl Finished {
             ending: concluded.ending,
             step: concluded.step,
             peaks: concluded.peaks,
+            refused_processes: concluded.refused_processes,
             timings: container.timings,
         }
     }

@@ -44,4 +44,5 @@ pub use reaper::sweep;
 pub use run::{OUTPUT, Run, SOURCE};
 pub use seccomp::seccomp_digest;
 pub use selftest::{Posture, self_test};
+pub use verdict::FEWER_PROCESSES;
 pub use watch::Peaks;

@@ -31,6 +31,7 @@ pub(super) struct Concluded {
     pub(super) ending: Ending,
     pub(super) step: Option<Step>,
     pub(super) peaks: Peaks,
+    pub(super) refused_processes: u64,
 }
 
 /// Stays with the container until it has ended.
@@ -57,6 +58,7 @@ pub(super) async fn to_the_end(
         stop: None,
         peaks: Peaks::default(),
         memory_kills: 0,
+        refused_processes: 0,
     };
     let status = supervisor
         .watch(&mut container.output, &mut watcher, cancel)
@@ -77,6 +79,7 @@ struct Supervisor<'a> {
     stop: Option<Stop>,
     peaks: Peaks,
     memory_kills: u64,
+    refused_processes: u64,
 }
 
 /// Why and how far the container is being stopped.
@@ -155,6 +158,7 @@ impl Supervisor<'_> {
     fn note(&mut self, reading: &Reading) {
         self.peaks.raise(reading.used);
         self.memory_kills = self.memory_kills.max(reading.memory_kills);
+        self.refused_processes = self.refused_processes.max(reading.refused_processes);
     }
 
     fn judge(&mut self, reading: &Reading) {
@@ -241,6 +245,7 @@ impl Supervisor<'_> {
             ending,
             step: self.reader.step,
             peaks: self.peaks,
+            refused_processes: self.refused_processes,
         })
     }
 }

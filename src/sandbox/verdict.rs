@@ -9,6 +9,9 @@ use crate::model::{Failure, FailureCode, Stage};
 /// The signal that ends whoever makes a file larger than the container's limit on one file, which is `limits.disk`; the
 /// number is Linux's on every architecture of the farm (signal(7)).
 const SIGXFSZ: u8 = 25;
+/// What to do about too many processes.
+pub const FEWER_PROCESSES: &str =
+    "start fewer processes at once (`make -j2`), or ask for a higher `limits.processes`";
 const WRITE_LESS: &str = "write less, or ask for a higher `limits.disk`";
 
 impl Finished {
@@ -39,6 +42,15 @@ impl Finished {
                     ByteSize::b(self.limits().disk)
                 ),
                 WRITE_LESS,
+            )),
+            Exit::Step { stage, status } if self.refused_processes > 0 => Err(Failure::new(
+                stage,
+                FailureCode::ProcessLimit,
+                format!(
+                    "it wanted more than {} processes at once, and `wazo/rules {stage}` {status}",
+                    self.limits().processes
+                ),
+                FEWER_PROCESSES,
             )),
             Exit::Step { stage, status } => {
                 let code = match status {

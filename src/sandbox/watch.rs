@@ -46,6 +46,8 @@ pub(super) struct Reading {
     pub(super) free: Option<Usage>,
     /// How many processes the kernel killed for lack of memory.
     pub(super) memory_kills: u64,
+    /// How often it refused to start a process.
+    pub(super) refused_processes: u64,
 }
 
 /// Looks at one container, again and again.
@@ -136,6 +138,7 @@ impl Probe {
             },
             free,
             memory_kills: accounts.map_or(0, ControlGroup::memory_kills),
+            refused_processes: accounts.map_or(0, ControlGroup::refused_processes),
         }
     }
 

@@ -127,8 +127,8 @@ const RESOURCES: &[Failing] = &[
     (
         "fork-storm",
         "build",
-        "rules-exit",
-        "status 1",
+        "processes",
+        "more than 64 processes",
         "Resource temporarily unavailable",
     ),
     ("inode-hog", "build", "inodes", "2000 files", ""),

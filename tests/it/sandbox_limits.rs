@@ -75,6 +75,29 @@ os.kill(-1, 9)'";
 }
 
 #[tokio::test]
+async fn a_fork_storm_is_told_as_one() {
+    let lab = Lab::new().await;
+    let storm = "(for n in $(seq 600); do sleep 2 & done); sleep 1; exit 2";
+    let ran = lab.rules(storm, "true").await;
+    assert!(ran.finished.refused_processes > 0, "{}", ran.text());
+    let failure = ran.finished.verdict().unwrap_err();
+    assert_eq!(failure.code, FailureCode::ProcessLimit, "{failure}");
+    assert!(
+        failure.message.contains("more than 512 processes"),
+        "{failure}"
+    );
+    ran.remove().await;
+    let few = lab
+        .rules("for n in 1 2 3; do sleep 0.1 & done; wait; exit 2", "true")
+        .await;
+    assert_eq!(
+        few.finished.verdict().unwrap_err().code,
+        FailureCode::RulesExit
+    );
+    few.remove().await;
+}
+
+#[tokio::test]
 async fn a_log_flood_is_cut() {
     for flood in ["exec yes", "exec tr '\\0' x </dev/zero"] {
         let limits = Limits {
