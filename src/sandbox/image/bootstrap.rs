@@ -99,7 +99,9 @@ async fn run(mut command: Command, progress: Progress<'_>) -> Result<(), Sandbox
             .map_err(|error| failed(error.to_string()))?
         {
             let line = printable(&String::from_utf8_lossy(&line), 500);
-            progress(&line);
+            if let Some(step) = step(&line) {
+                progress(step);
+            }
             if last.len() == LAST_LINES {
                 last.remove(0);
             }
@@ -117,5 +119,31 @@ async fn run(mut command: Command, progress: Progress<'_>) -> Result<(), Sandbox
         Err(SandboxError::Mirror { reason: said })
     } else {
         Err(failed(said))
+    }
+}
+
+/// What people see of a line: mmdebstrap's steps. Its folders and its remarks about this machine matter only when it fails.
+fn step(line: &str) -> Option<&str> {
+    let said = line.strip_prefix("I: ")?;
+    (said.ends_with("...") && !said.contains('/')).then_some(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_the_steps_of_mmdebstrap_and_not_its_remarks() {
+        assert_eq!(
+            step("I: running apt-get update..."),
+            Some("running apt-get update...")
+        );
+        for remark in [
+            "I: removing tempdir /tmp/mmdebstrap.x...",
+            "I: automatically chosen mode: root",
+            "W: Download is performed unsandboxed as root",
+        ] {
+            assert_eq!(step(remark), None, "{remark}");
+        }
     }
 }
