@@ -25,6 +25,7 @@ fn a_publication_is_what_apt_reads() {
     insta::assert_snapshot!(all.join("\n"), @"
     .lock
     .state/bookworm.json
+    .swap
     attestations/<64>.intoto.jsonl
     dists/bookworm/InRelease
     dists/bookworm/Release
@@ -223,7 +224,7 @@ fn every_change_to_the_repository_is_found_by_a_check() {
     lab.publish(&Package::new("hello", "1.1").with(|p| p.commit = 'b'))
         .unwrap();
     assert_eq!(lab.problems(), Vec::<String>::new());
-    let not_checked = [".lock", ".state/bookworm.json"];
+    let not_checked = [".lock", ".swap", ".state/bookworm.json"];
     for file in files(lab.root()) {
         if not_checked.contains(&file.as_str()) {
             continue;

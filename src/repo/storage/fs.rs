@@ -224,13 +224,15 @@ impl FsStorage {
     /// Gives a file, which is on the disk already, one more name.
     fn link(&self, from: &Path, path: &Path, date: Option<Timestamp>) -> Result<(), StorageError> {
         let failed = || StorageError::io("write", path);
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        let temporary = self.path(TEMPORARY).join(name);
-        fs::hard_link(from, &temporary).map_err(failed())?;
-        let file = File::open(&temporary).map_err(failed())?;
-        settle(&file, date).map_err(failed())?;
-        fs::rename(&temporary, path).map_err(failed())?;
-        // Two names of one file are not renamed to each other.
+        let linked = tempfile::Builder::new().make_in(self.path(TEMPORARY), |name| {
+            fs::hard_link(from, name)?;
+            File::open(name)
+        });
+        let file = linked.map_err(failed())?;
+        settle(file.as_file(), date).map_err(failed())?;
+        let temporary = file.path().to_owned();
+        file.persist(path).map_err(|error| failed()(error.error))?;
+        // A file is not renamed to another name of itself.
         remove(&temporary)
     }
 }
