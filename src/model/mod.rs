@@ -3,6 +3,7 @@
 //! Everything here is a value that has been checked once, when it was made. There is no I/O, no async, no clock and no
 //! environment here, and nothing in this module imports another one.
 
+mod check_list;
 mod digest;
 mod failure;
 mod names;
@@ -11,6 +12,7 @@ mod target;
 mod text;
 mod version;
 
+pub(crate) use check_list::checks;
 pub use digest::{CommitId, Sha256, Sha256Writer};
 pub use failure::{Blame, Failure, FailureCode, Finding, LogLine, Outcome, Severity, Stage};
 pub use names::{BuildId, Channel, FarmName, Namespace, PluginId, PluginName, Suite};

@@ -2,40 +2,12 @@
 //!
 //! A check is added here first; a test of the whole module then demands an input that produces it.
 
-use crate::model::{Finding, Severity, printable};
-
-macro_rules! checks {
-    ($($variant:ident = $code:literal, $severity:ident, $about:literal;)*) => {
-        /// A static check of a plugin's source. Its code is stable: programs and people may name it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Check { $(#[doc = $about] $variant,)* }
-
-        impl Check {
-            /// Every check.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The check's stable code, as in [`Finding::code`].
-            #[must_use]
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// How much a finding of this check matters.
-            #[must_use]
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity,)* }
-            }
-
-            /// What the check is about, in one line.
-            #[must_use]
-            pub fn about(self) -> &'static str {
-                match self { $(Self::$variant => $about,)* }
-            }
-        }
-    };
-}
+use crate::model::{Finding, Severity, checks, printable};
 
 checks! {
+    /// A static check of a plugin's source. Its code is stable: programs and people may name it.
+    pub enum Check;
+
     // Where the plugin is.
     ManifestMissing = "manifest-missing", Refuse, "The source has no `wazo/plugin.yml`.";
     ManifestMisplaced = "manifest-misplaced", Refuse, "The manifest is in the wrong folder or has the wrong name.";

@@ -2,47 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Finding, Severity, printable};
+use crate::model::{Finding, checks, printable};
 
 /// How many entries a finding names.
 const NAMED: usize = 5;
 
-macro_rules! checks {
-    ($($variant:ident = $code:literal, $severity:ident, $about:literal, $fix:literal;)*) => {
-        /// A check of a payload. Its code is stable: programs and people may name it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Check { $(#[doc = $about] $variant,)* }
-
-        impl Check {
-            /// Every check.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The check's stable code, as in [`Finding::code`].
-            #[must_use]
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// How much a finding of this check matters.
-            #[must_use]
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity,)* }
-            }
-
-            /// What the check is about, in one sentence.
-            #[must_use]
-            pub fn about(self) -> &'static str {
-                match self { $(Self::$variant => $about,)* }
-            }
-
-            fn fix(self) -> &'static str {
-                match self { $(Self::$variant => $fix,)* }
-            }
-        }
-    };
-}
-
 checks! {
+    /// A check of a payload. Its code is stable: programs and people may name it.
+    pub enum Check;
+
     // What no package of the farm may hold.
     ControlFolder = "payload-control-folder", Refuse,
         "The payload has a `DEBIAN` folder, which only the farm writes.",
