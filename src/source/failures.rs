@@ -122,14 +122,16 @@ pub(super) fn of_status(status: i64, asked: &Asked<'_>) -> Failure {
             "check the URL; for a private repository, give a token in it (https://TOKEN@host/…)",
         ),
         22 => ref_gone(asked),
-        23 => failure(
-            FailureCode::RefGone,
-            format!(
-                "{} is a branch and a tag, at different commits",
-                quoted(asked.reference)
-            ),
-            "ask for `refs/heads/…` or `refs/tags/…` to say which",
-        ),
+        23 => {
+            let name = printable(asked.reference.unwrap_or_default(), 120);
+            failure(
+                FailureCode::RefGone,
+                format!("`{name}` is a branch and a tag, at different commits"),
+                &format!(
+                    "ask for `refs/heads/{name}` for the branch, or `refs/tags/{name}` for the tag"
+                ),
+            )
+        }
         24 => failure(
             FailureCode::SourceTooLarge,
             format!("{url} has more bytes or more files than a source may have"),

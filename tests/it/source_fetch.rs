@@ -68,7 +68,11 @@ async fn a_ref_that_is_not_there_or_not_clear_is_said_so() {
     let failure = sources.fetch(&url, "both").await.unwrap_err();
     assert_eq!(failure.code, FailureCode::RefGone);
     assert!(failure.message.contains("a branch and a tag"), "{failure}");
-    assert!(sources.fetch(&url, "refs/tags/both").await.is_ok());
+    for name in ["refs/heads/both", "refs/tags/both"] {
+        assert!(failure.hint.contains(name), "{failure:?}");
+        let source = sources.fetch(&url, name).await.unwrap();
+        assert_eq!(source.resolved_ref.as_deref(), Some(name));
+    }
 }
 
 #[tokio::test]
