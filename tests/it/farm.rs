@@ -186,6 +186,16 @@ impl Host {
         host
     }
 
+    /// A host with a network and Debian's own packages, which knows of no farm.
+    pub fn networked(farm: &TestFarm, target: &str) -> Self {
+        Self::start(farm, target, "bridge")
+    }
+
+    /// The container's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     fn trusting(self, farm: &TestFarm, target: &str) -> Self {
         self.serve(farm);
         let keyring = format!("/srv/apt/plugfarm-local-keyring-{target}.deb");

@@ -15,6 +15,7 @@ mod deb_lifecycle;
 mod deb_memory;
 mod deb_package;
 mod deb_takeover;
+mod dependencies;
 mod entry_points;
 mod evidence_independent;
 mod facts;
