@@ -123,7 +123,10 @@ impl App {
     /// The engine, after what a crash left on it was removed.
     pub async fn engine(&self) -> Result<Engine, AppError> {
         let address = std::env::var(environment::DOCKER_HOST).ok();
-        let engine = Engine::connect(&self.instance()?, address.as_deref()).await?;
+        let mut engine = Engine::connect(&self.instance()?, address.as_deref()).await?;
+        if let Some(runtime) = &self.config.sandbox.runtime {
+            engine = engine.with_runtime(runtime)?;
+        }
         let removed = sweep(&engine).await?;
         if removed > 0 {
             tracing::warn!(

@@ -30,6 +30,8 @@ pub struct Config {
     pub source: SourceConfig,
     /// How the container images are made.
     pub images: ImagesConfig,
+    /// How containers are isolated.
+    pub sandbox: SandboxConfig,
     /// Where packages are published.
     pub repository: RepositoryConfig,
     /// What plugins may be called, and what they may depend on.
@@ -56,6 +58,13 @@ pub struct SourceConfig {
 pub struct ImagesConfig {
     /// The Debian mirror; without it, the machine's own.
     pub mirror: Option<String>,
+}
+
+/// How containers are isolated.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SandboxConfig {
+    /// The engine's name of the runtime that builds and fetches run under, such as `runsc`; without it, the engine's default.
+    pub runtime: Option<String>,
 }
 
 /// Where packages are published, and what hosts are told about it.
@@ -112,6 +121,7 @@ impl Default for Config {
             limits: Limits::default(),
             source: SourceConfig::default(),
             images: ImagesConfig::default(),
+            sandbox: SandboxConfig::default(),
             repository: RepositoryConfig {
                 path: None,
                 url: None,

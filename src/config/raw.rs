@@ -7,7 +7,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::{
-    Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SourceConfig, SourceLimits,
+    Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SourceConfig,
+    SourceLimits,
 };
 use crate::model::{Channel, FarmName};
 
@@ -47,6 +48,7 @@ struct RawConfig {
     limits: RawLimits,
     source: RawSource,
     images: RawImages,
+    sandbox: RawSandbox,
     repository: RawRepository,
     plugins: RawPlugins,
 }
@@ -84,6 +86,12 @@ struct RawSource {
 #[serde(deny_unknown_fields, default)]
 struct RawImages {
     mirror: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawSandbox {
+    runtime: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -127,6 +135,9 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
                 .mirror
                 .map(|url| web_address("images.mirror", url))
                 .transpose()?,
+        },
+        sandbox: SandboxConfig {
+            runtime: raw.sandbox.runtime.map(runtime).transpose()?,
         },
         repository: RepositoryConfig {
             path: raw.repository.path,
@@ -254,6 +265,19 @@ fn web_address(setting: &'static str, text: String) -> Result<String, ConfigErro
     }
 }
 
+/// A name that an engine's settings and a statement's `builder.id` can hold.
+fn runtime(name: String) -> Result<String, ConfigError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        Ok(name)
+    } else {
+        Err(value_error(
+            "sandbox.runtime",
+            "it must be the name of one of the engine's runtimes, such as runsc",
+        ))
+    }
+}
+
 /// Names of packages (Debian Policy 5.6.1), or beginnings of such names with `*` after them.
 fn host_packages(patterns: Vec<String>) -> Result<Vec<String>, ConfigError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
@@ -313,6 +337,7 @@ mod tests {
         insta::assert_snapshot!(said("limits: {total_time: soon}"), @"limits.total_time: it must be a time such as 90s, 30m or 2h");
         insta::assert_snapshot!(said("limits: {cpus: 0}"), @"limits.cpus: it must be between 0.1 and 1024");
         insta::assert_snapshot!(said("farm: Not-Me"), @"`Not-Me` is not a valid farm name: it must match ^[a-z][a-z0-9]*$ and have at most 32 characters");
+        insta::assert_snapshot!(said("sandbox: {runtime: 'a b'}"), @"sandbox.runtime: it must be the name of one of the engine's runtimes, such as runsc");
         insta::assert_snapshot!(said("plugins: {host_packages: ['*']}"), @"plugins.host_packages: each must be a package's name, or the beginning of one with `*` after it");
         insta::assert_snapshot!(said("repository: {url: 'ftp://x/'}"), @"repository.url: it must be an http or https address without credentials, query or blanks");
     }

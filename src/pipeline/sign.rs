@@ -240,7 +240,8 @@ fn sandbox_facts(attempt: &Attempt<'_>, fetched_apart: bool) -> SandboxFacts {
         Control::FarmMadePackage,
         Control::NoSharedCache,
     ];
-    controls.extend(engine.seccomp.then_some(Control::SystemCallFilter));
+    let filtered = engine.seccomp && !engine.has_own_kernel();
+    controls.extend(filtered.then_some(Control::SystemCallFilter));
     controls.extend(fetched_apart.then_some(Control::SourceFetchedApart));
     SandboxFacts {
         seccomp: seccomp_digest(),

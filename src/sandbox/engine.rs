@@ -31,8 +31,10 @@ pub struct EngineFacts {
     pub runc: Option<String>,
     /// The version of the kernel.
     pub kernel: String,
-    /// The runtime that containers get, `runc` unless the engine is set up otherwise.
+    /// The runtime that builds and fetches get: the engine's default, mostly `runc`, unless another was asked for.
     pub runtime: String,
+    /// The runtimes that the engine has, sorted.
+    pub runtimes: Vec<String>,
     /// 1 or 2.
     pub cgroup_version: u8,
     /// Whether the engine runs without root's rights.
@@ -82,6 +84,22 @@ impl Engine {
         })
     }
 
+    /// The same engine, whose builds and fetches run under the runtime that it calls `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::RuntimeMissing`] when it has none of that name.
+    pub fn with_runtime(mut self, name: &str) -> Result<Self, SandboxError> {
+        if !self.facts.runtimes.iter().any(|runtime| runtime == name) {
+            return Err(SandboxError::RuntimeMissing {
+                runtime: name.to_owned(),
+                known: self.facts.runtimes.join(", "),
+            });
+        }
+        name.clone_into(&mut self.facts.runtime);
+        Ok(self)
+    }
+
     /// What kind of engine it is.
     #[must_use]
     pub fn facts(&self) -> &EngineFacts {
@@ -110,11 +128,14 @@ impl EngineFacts {
             .and_then(|pair| pair.get(1));
         let driver = info.driver.unwrap_or_default();
         let data_root = PathBuf::from(info.docker_root_dir.unwrap_or_default());
+        let mut runtimes: Vec<_> = info.runtimes.unwrap_or_default().into_keys().collect();
+        runtimes.sort_unstable();
         Self {
             version: info.server_version.unwrap_or_default(),
             runc: component("runc"),
             kernel: info.kernel_version.unwrap_or_default(),
             runtime: info.default_runtime.unwrap_or_else(|| "runc".to_owned()),
+            runtimes,
             cgroup_version: match info.cgroup_version {
                 Some(SystemInfoCgroupVersionEnum::_2) => 2,
                 _ => 1,
@@ -136,6 +157,16 @@ impl EngineFacts {
             local: local && data_root.is_dir(),
             data_root,
         }
+    }
+
+    /// Whether the runtime gives a container a kernel of its own, as gVisor and Kata Containers do. The machine's seccomp and
+    /// AppArmor are around that kernel then, and not seen from within.
+    #[must_use]
+    pub fn has_own_kernel(&self) -> bool {
+        let name = self.runtime.trim_start_matches("io.containerd.");
+        ["runsc", "kata"]
+            .iter()
+            .any(|known| name.starts_with(known))
     }
 
     /// What is weaker about this engine than it could be, each with the words for an operator. None of it stops a build:
@@ -180,6 +211,7 @@ impl EngineFacts {
             );
         }
         if let Some(runc) = &self.runc
+            && !self.has_own_kernel()
             && let Some(version) = leading_version(runc)
             && version < (1, 2, 8)
         {
@@ -232,6 +264,7 @@ pub(super) mod tests {
             runc: Some("1.1.5".to_owned()),
             kernel: "6.1".to_owned(),
             runtime: "runc".to_owned(),
+            runtimes: vec!["runc".to_owned()],
             cgroup_version: 2,
             rootless: false,
             user_namespaces: false,

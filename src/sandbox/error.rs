@@ -33,6 +33,14 @@ pub enum SandboxError {
         /// What is missing.
         field: &'static str,
     },
+    /// The engine has no such runtime.
+    #[error("the engine has no runtime `{runtime}`; it has {known}")]
+    RuntimeMissing {
+        /// The name in the settings.
+        runtime: String,
+        /// The names of those that it has.
+        known: String,
+    },
     /// A container was killed, and yet its end was never reported.
     #[error("container {container} does not end, {seconds} seconds after it was killed")]
     Undead {
@@ -118,6 +126,7 @@ impl SandboxError {
             Self::Unreachable { .. }
             | Self::Engine { .. }
             | Self::Answer { .. }
+            | Self::RuntimeMissing { .. }
             | Self::Undead { .. }
             | Self::NoSlot { .. } => FailureCode::EngineError,
             Self::ImageMissing { .. } | Self::Tool { .. } => FailureCode::ImageMissing,
@@ -138,6 +147,9 @@ impl SandboxError {
             }
             Self::Engine { .. } | Self::Answer { .. } => {
                 "try again; if it stays, `plugfarm doctor` and the engine's own log say more"
+            }
+            Self::RuntimeMissing { .. } => {
+                "install the runtime and name it in the engine's daemon.json, or correct `sandbox.runtime`"
             }
             Self::Undead { .. } => {
                 "restart the engine: it has lost control of one of its containers"

@@ -54,6 +54,11 @@ impl Role {
         }
     }
 
+    /// Images are made by the farm's own commands, under the engine's default.
+    fn runtime(&self, facts: &EngineFacts) -> Option<String> {
+        (!matches!(self, Self::Image { .. })).then(|| facts.runtime.clone())
+    }
+
     fn network(&self) -> bool {
         !matches!(self, Self::Build | Self::Image { network: false })
     }
@@ -101,6 +106,7 @@ pub(super) fn host_config(
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: role.capabilities(),
         privileged: Some(false),
+        runtime: role.runtime(facts),
         security_opt: Some(vec![
             "no-new-privileges:true".to_owned(),
             format!("seccomp={}", seccomp::profile(role.network())?),
@@ -179,6 +185,7 @@ mod tests {
         let config = host_config(&Role::Build, &Limits::default(), &facts()).unwrap();
         assert_eq!(config.cap_drop, Some(vec!["ALL".to_owned()]));
         assert_eq!(config.cap_add, None);
+        assert_eq!(config.runtime.as_deref(), Some("runc"));
         assert_eq!(config.network_mode.as_deref(), Some("none"));
         assert_eq!(config.memory, config.memory_swap);
         assert_eq!(config.oom_kill_disable, None);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Cancel, Ending, Engine, Image, LogEvent, Run, SandboxError};
+use super::{Cancel, Ending, Engine, EngineFacts, Image, LogEvent, Run, SandboxError};
 use crate::config::Limits;
 
 /// What a container said about itself; every field must be true.
@@ -14,13 +14,13 @@ pub struct Posture {
     pub no_capabilities: bool,
     /// No setuid program can raise it.
     pub no_new_privileges: bool,
-    /// System calls are filtered.
+    /// System calls are filtered, or answered by a kernel of the container's own.
     pub seccomp: bool,
     /// It has no network interface but its own loopback.
     pub no_network: bool,
     /// It sees no process but its own.
     pub own_processes: bool,
-    /// AppArmor confines it, wherever the engine has AppArmor.
+    /// AppArmor confines it, wherever the engine has AppArmor and shares its kernel.
     pub apparmor: bool,
 }
 
@@ -63,14 +63,15 @@ pub async fn self_test(engine: &Engine, image: &Image) -> Result<Posture, Sandbo
     let ended_well = finished.ending == Ending::Exited { status: 0 };
     finished.remove().await?;
     Ok(if ended_well {
-        Posture::read(&said, engine.facts().apparmor)
+        Posture::read(&said, engine.facts())
     } else {
         Posture::default()
     })
 }
 
 impl Posture {
-    fn read(said: &[String], apparmor: bool) -> Self {
+    fn read(said: &[String], facts: &EngineFacts) -> Self {
+        let shared_kernel = !facts.has_own_kernel();
         let all = |name: &str, rule: &dyn Fn(&str) -> bool| {
             let mut values = said
                 .iter()
@@ -82,10 +83,11 @@ impl Posture {
             not_root: all("uid=", &|uid| uid != "0"),
             no_capabilities: all("cap=", &|set| set.bytes().all(|digit| digit == b'0')),
             no_new_privileges: all("nnp=", &|value| value == "1"),
-            seccomp: all("seccomp=", &|mode| mode == "2"),
+            seccomp: !shared_kernel || all("seccomp=", &|mode| mode == "2"),
             no_network: all("net=", &|link| link == "lo"),
             own_processes: all("init=", &|name| name == "docker-init" || name == "sh"),
-            apparmor: !apparmor || all("apparmor=", &|label| label.ends_with("(enforce)")),
+            apparmor: !(facts.apparmor && shared_kernel)
+                || all("apparmor=", &|label| label.ends_with("(enforce)")),
         }
     }
 
@@ -129,7 +131,13 @@ mod tests {
 
     #[test]
     fn silence_proves_nothing() {
-        assert!(!Posture::read(&[], false).is_sound());
+        let with = |apparmor, runtime: &str| EngineFacts {
+            apparmor,
+            runtime: runtime.to_owned(),
+            ..crate::sandbox::engine::tests::facts()
+        };
+        assert!(!Posture::read(&[], &with(false, "runc")).is_sound());
+        assert!(!Posture::read(&[], &with(false, "runsc")).is_sound());
         let said = [
             "uid=59001",
             "cap=0000",
@@ -139,9 +147,10 @@ mod tests {
             "init=docker-init",
         ];
         let said = said.map(str::to_owned).to_vec();
-        assert!(Posture::read(&said, false).is_sound());
+        assert!(Posture::read(&said, &with(false, "runc")).is_sound());
+        assert!(Posture::read(&said, &with(true, "runsc-kvm")).is_sound());
         assert!(
-            !Posture::read(&said, true).is_sound(),
+            !Posture::read(&said, &with(true, "runc")).is_sound(),
             "an engine with AppArmor uses it"
         );
         for (right, wrong) in [
@@ -152,7 +161,10 @@ mod tests {
             ("docker-init", "systemd"),
         ] {
             let worse: Vec<_> = said.iter().map(|line| line.replace(right, wrong)).collect();
-            assert!(!Posture::read(&worse, false).is_sound(), "{wrong}");
+            assert!(
+                !Posture::read(&worse, &with(false, "runc")).is_sound(),
+                "{wrong}"
+            );
         }
     }
 }

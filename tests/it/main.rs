@@ -31,6 +31,7 @@ mod repo_keyring;
 mod repo_lab;
 mod repo_publish;
 mod sandbox_attacks;
+mod sandbox_controls;
 mod sandbox_images;
 mod sandbox_lab;
 mod sandbox_life;

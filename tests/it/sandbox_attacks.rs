@@ -6,7 +6,7 @@ use std::process::Command;
 use plugfarm::model::{FailureCode, Stage};
 use plugfarm::sandbox::{Cancel, Image, OUTPUT, Run};
 
-use crate::sandbox_lab::{Lab, docker_run, entries, quick, tar};
+use crate::sandbox_lab::{Lab, docker_run, entries, fails_here_and_works_with, quick, tar};
 
 /// What a container of the engine's own defaults is given, to be the control.
 const DEFAULTS: &[&str] = &[];
@@ -19,25 +19,6 @@ const WIDE_OPEN: &[&str] = &[
     "--cap-add=SYS_PTRACE",
     "--cap-add=DAC_READ_SEARCH",
 ];
-
-/// Runs `attack` (a shell command that exits with 0 when it got what it wanted) as a build, and as control in a container with
-/// `options`.
-async fn fails_here_and_works_with(options: &[&str], attack: &str) {
-    let lab = Lab::new().await;
-    let ran = lab.shell(attack, quick()).await;
-    assert_ne!(
-        ran.status(),
-        0,
-        "the attack worked: {attack}\n{}",
-        ran.text()
-    );
-    ran.remove().await;
-    let (status, said) = docker_run(&lab.builder().await, options, attack);
-    assert_eq!(
-        status, 0,
-        "the control fails too, so the attack shows nothing: {attack}\n{said}"
-    );
-}
 
 #[tokio::test]
 async fn there_is_no_network() {

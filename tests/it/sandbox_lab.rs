@@ -177,3 +177,22 @@ pub(crate) fn docker_run(image: &Image, options: &[&str], script: &str) -> (i32,
         String::from_utf8_lossy(&said).into_owned(),
     )
 }
+
+/// Runs `attack` (a shell command that exits with 0 when it got what it wanted) as a build, and as control in a container with
+/// `options`.
+pub(crate) async fn fails_here_and_works_with(options: &[&str], attack: &str) {
+    let lab = Lab::new().await;
+    let ran = lab.shell(attack, quick()).await;
+    assert_ne!(
+        ran.status(),
+        0,
+        "the attack worked: {attack}\n{}",
+        ran.text()
+    );
+    ran.remove().await;
+    let (status, said) = docker_run(&lab.builder().await, options, attack);
+    assert_eq!(
+        status, 0,
+        "the control fails too, so the attack shows nothing: {attack}\n{said}"
+    );
+}

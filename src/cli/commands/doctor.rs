@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::cli::{Exit, output};
 use crate::model::Target;
-use crate::sandbox::{Engine, ImageName, Images, self_test};
+use crate::sandbox::{Engine, ImageName, Images, SandboxError, self_test};
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,11 +46,16 @@ pub(in crate::cli) async fn run(app: &App, json: bool) -> anyhow::Result<Exit> {
             );
             all.extend(images(&app.images().await?, &engine).await);
         }
-        Err(error) => all.push(missing(
-            "engine",
-            error.to_string(),
-            "apt-get install docker.io, and let this user talk to it",
-        )),
+        Err(error) => {
+            let mend = match &error {
+                AppError::Engine {
+                    source: SandboxError::Unreachable { .. },
+                } => "apt-get install docker.io, and let this user talk to it",
+                AppError::Engine { source } => source.hint(),
+                _ => "as the message says",
+            };
+            all.push(missing("engine", error.to_string(), mend));
+        }
     }
     let broken = all.iter().any(|examined| examined.state == State::Missing);
     if json {
