@@ -10,3 +10,13 @@ pub const LOG: &str = "PLUGFARM_LOG";
 pub const DOCKER_HOST: &str = "DOCKER_HOST";
 /// Any value but the empty one switches colour off; see no-color.org.
 pub const NO_COLOR: &str = "NO_COLOR";
+/// What the making of an image gets of the farm's environment: where programs are, where there is room, and how the network
+/// is reached. Anything else could change what comes out: with `PYTHONDONTWRITEBYTECODE`, other bytecode lies in the image.
+pub const BOOTSTRAP: [&str; 6] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];

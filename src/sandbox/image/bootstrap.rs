@@ -9,6 +9,7 @@ use tokio::process::Command;
 use super::Progress;
 use super::known;
 use super::recipe::{ImageName, Recipe, snapshot};
+use crate::config::environment;
 use crate::model::{Target, printable};
 use crate::sandbox::SandboxError;
 
@@ -51,6 +52,8 @@ pub(super) async fn bootstrap(
         .arg(target.codename())
         .arg(&tar)
         .args(mirror.map(|mirror| sources(mirror, target)).into_iter().flatten())
+        .env_clear()
+        .envs(environment::BOOTSTRAP.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .env("SOURCE_DATE_EPOCH", snapshot(target).to_string())
         .env("LC_ALL", "C.UTF-8")
         .current_dir(folder)
