@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
-use crate::model::Target;
+use crate::model::{FailureCode, Target};
 use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Repository, Settings};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
@@ -48,7 +48,7 @@ pub enum AppError {
         source: io::Error,
     },
     /// The engine cannot be used.
-    #[error("{source}; {}", source.hint())]
+    #[error(transparent)]
     Engine {
         /// Why.
         #[from]
@@ -68,6 +68,37 @@ pub enum AppError {
         #[from]
         source: KeyError,
     },
+}
+
+impl AppError {
+    /// The code that programs compare, and with it the blame.
+    #[must_use]
+    pub fn code(&self) -> FailureCode {
+        match self {
+            Self::NoHome | Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } => {
+                FailureCode::Usage
+            }
+            Self::DataFolder { .. } => FailureCode::StorageError,
+            Self::Engine { source } => source.code(),
+            Self::StatementKey { .. } | Self::Keys { .. } => FailureCode::SignUnavailable,
+        }
+    }
+
+    /// What to do next, in one sentence, where the error's own words do not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoHome | Self::StatementKey { .. } | Self::Keys { .. } => None,
+            Self::ConfigUnreadable { .. } => Some("name a file that is there with --config"),
+            Self::ConfigInvalid { .. } => {
+                Some("correct the file, or leave the setting out: each has a default")
+            }
+            Self::DataFolder { .. } => {
+                Some("check its rights and its disk, or name another folder with --data-dir")
+            }
+            Self::Engine { source } => Some(source.hint()),
+        }
+    }
 }
 
 /// A farm on this machine: its settings and its folders.

@@ -2,13 +2,14 @@
 //! only on a terminal.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::model::{Blame, Failure, Finding, LogLine, Outcome, Severity, Stage};
-use crate::pipeline::{Observer, Report};
+use crate::model::{Blame, Finding, LogLine, Severity, Stage};
+use crate::pipeline::{Conclusion, Observer};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -64,7 +65,7 @@ impl Observer for Terminal {
     }
 
     fn finding(&self, finding: &Finding) {
-        self.print(&render_finding(finding));
+        self.print(&finding_in_words(finding));
     }
 }
 
@@ -79,7 +80,7 @@ impl Observer for Silent {
 }
 
 /// A finding, with its place and its fix.
-pub(super) fn render_finding(finding: &Finding) -> String {
+pub(super) fn finding_in_words(finding: &Finding) -> String {
     let (style, word) = match finding.severity {
         Severity::Warn => (YELLOW, "warning"),
         Severity::Hold => (RED, "held"),
@@ -96,75 +97,19 @@ pub(super) fn render_finding(finding: &Finding) -> String {
     format!("{style}{word}{style:#} [{code}] {place}{message}\n        {DIM}fix:{DIM:#} {fix}")
 }
 
+/// Something that does not stop a command, and that whoever called it should know.
+pub(super) fn warning(text: &str) -> String {
+    format!("{YELLOW}warning{YELLOW:#} {text}")
+}
+
 /// One line of a result.
 pub(super) fn line(text: &str) {
     anstream::println!("{text}");
 }
 
-/// A result for machines.
-pub(super) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(value)?;
-    line(&text);
-    Ok(())
-}
-
 /// One line of what goes on meanwhile.
 pub(super) fn progress(text: &str) {
     anstream::eprintln!("{DIM}{text}{DIM:#}");
-}
-
-/// What went wrong, and why.
-pub(super) fn error(error: &anyhow::Error) {
-    let mut said = error.to_string();
-    anstream::eprintln!("{RED}error:{RED:#} {said}");
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        // Some errors say their cause themselves.
-        if !said.contains(&cause) {
-            anstream::eprintln!("  because: {cause}");
-            said = cause;
-        }
-    }
-}
-
-/// The object that a program gets when a command could not be carried out at all.
-pub(super) fn json_error(error: &anyhow::Error, usage: bool) {
-    let (code, blame) = if usage {
-        ("usage", "caller")
-    } else {
-        ("farm-unavailable", "farm")
-    };
-    let object = serde_json::json!({
-        "outcome": "failed",
-        "code": code,
-        "blame": blame,
-        "message": error.to_string(),
-    });
-    line(&object.to_string());
-}
-
-/// A failure.
-pub(super) fn failure(failure: &Failure) {
-    anstream::eprintln!("{}", render_failure(failure));
-}
-
-/// How a build ended, and where everything is.
-pub(super) fn report(report: &Report) {
-    if report.outcome == Outcome::Succeeded {
-        for artifact in &report.artifacts {
-            line(&artifact.path.display().to_string());
-        }
-    } else if let (Some(stage), Some(code)) = (report.stage, report.code) {
-        failure(&Failure {
-            stage,
-            code,
-            message: report.message.clone(),
-            hint: report.hint.clone().unwrap_or_default(),
-            lines: report.lines.clone(),
-        });
-        if let Some(log) = &report.log {
-            anstream::eprintln!("  whole log:   {}", log.display());
-        }
-    }
 }
 
 /// One thing that `doctor` looked at.
@@ -177,32 +122,43 @@ pub(super) fn examined(mark: &str, text: &dyn std::fmt::Display) -> String {
     format!("{style}{mark:<8}{style:#} {text}")
 }
 
-/// A failure: where, whose fault, the lines that show it, and what to do.
-fn render_failure(failure: &Failure) -> String {
-    let Failure {
-        stage,
-        code,
-        message,
-        hint,
-        lines,
-    } = failure;
-    let mut text = format!("{RED}✗ {stage} failed{RED:#} [{code}] {message}\n");
-    for line in lines {
-        text.push_str(&format!("{DIM}{:>5} │{DIM:#} {}\n", line.number, line.text));
+/// What did not succeed: where, the lines that show it, whose fault it is, and what to do.
+pub(super) fn conclusion(conclusion: &Conclusion, log: Option<&Path>) {
+    anstream::eprintln!("{}", render_conclusion(conclusion));
+    if let Some(log) = log {
+        anstream::eprintln!("  whole log:   {}", log.display());
     }
-    text.push_str(&format!(
-        "  whose fault: {}\n  what to do:  {hint}",
-        blame_words(failure)
-    ));
+}
+
+fn render_conclusion(conclusion: &Conclusion) -> String {
+    let Conclusion { code, message, .. } = conclusion;
+    let mut text = match (conclusion.stage, code) {
+        (Some(stage), Some(code)) => {
+            format!("{RED}✗ {stage} failed{RED:#} [{code}] {message}")
+        }
+        _ => format!("{RED}error:{RED:#} {message}"),
+    };
+    for line in &conclusion.lines {
+        text.push_str(&format!("\n{DIM}{:>5} │{DIM:#} {}", line.number, line.text));
+    }
+    // Whoever mistyped a command needs not be told that it was not the farm.
+    let blame = conclusion.blame.filter(|blame| *blame != Blame::Caller);
+    if let Some(blame) = blame {
+        text.push_str(&format!("\n  whose fault: {}", blame_words(blame)));
+    }
+    if let Some(hint) = &conclusion.hint {
+        text.push_str(&format!("\n  what to do:  {hint}"));
+    }
     text
 }
 
-fn blame_words(failure: &Failure) -> &'static str {
-    match failure.blame() {
+fn blame_words(blame: Blame) -> &'static str {
+    match blame {
         Blame::Partner => "the plugin's",
         Blame::Farm => "this farm's, not the plugin's",
         Blame::Upstream => {
             "somebody else's (a host or a mirror), neither the plugin's nor the farm's"
         }
+        Blame::Caller => "yours",
     }
 }

@@ -59,6 +59,8 @@ pub enum Blame {
     Farm,
     /// Somebody whom both depend on: a mirror, a git host.
     Upstream,
+    /// Whoever gave the command.
+    Caller,
 }
 
 impl fmt::Display for Blame {
@@ -67,6 +69,7 @@ impl fmt::Display for Blame {
             Self::Partner => "partner",
             Self::Farm => "farm",
             Self::Upstream => "upstream",
+            Self::Caller => "caller",
         })
     }
 }
@@ -179,6 +182,14 @@ failure_codes! {
     PublishConflict = "publish-conflict", Farm;
     /// Somebody asked for the build to stop.
     Cancelled = "cancelled", Farm;
+    /// The command was used wrongly.
+    Usage = "usage", Caller;
+    /// The machine lacks something that builds need.
+    NotReady = "not-ready", Farm;
+    /// A published byte is not what it was when it was published.
+    RepositoryDamaged = "repository-damaged", Farm;
+    /// The farm could not do anything at all.
+    FarmUnavailable = "farm-unavailable", Farm;
 }
 
 impl fmt::Display for FailureCode {

@@ -16,6 +16,7 @@ mod report;
 mod request;
 mod run;
 mod sign;
+mod verify;
 mod version;
 
 use std::io;
@@ -24,9 +25,10 @@ use std::path::Path;
 pub use attempt::{Farm, Publisher, now};
 pub use check::read_tree;
 pub use observer::Observer;
-pub use publish::{publish_packages, verify_package};
-pub use report::{ArtifactFile, Report, Timings};
+pub use publish::{Unpublished, publish_packages};
+pub use report::{ArtifactFile, Conclusion, Report, Timings};
 pub use request::{PublishRequest, Request};
+pub use verify::{VerifiedPackage, VerifyError, verify_package};
 
 use crate::model::{BuildId, Failure, FailureCode, Stage};
 use crate::sandbox::Cancel;
@@ -43,9 +45,7 @@ pub async fn build(
 ) -> Report {
     let (id, mut report) = new_report(request);
     if let Err(failure) = attempt(farm, request, observer, cancel, id, &mut report).await {
-        report.fail(&failure);
-    } else {
-        report.message = "the package was built".to_owned();
+        report.conclusion = Conclusion::from(&failure);
     }
     report
 }

@@ -1,18 +1,15 @@
 //! Stage `publish`: what was built enters the apt repository, with evidence that verifies against the farm's own key.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::attempt::{Attempt, Publisher, now};
 use super::request::PublishRequest;
 use super::sign::Signed;
-use crate::evidence::{self, StatementKey, VerifiedStatement};
-use crate::model::{Channel, Failure, FailureCode, Sha256, Sha256Writer, Stage, Suite, Target};
+use super::verify::{VerifiedPackage, verify_package};
+use crate::evidence::VerifiedStatement;
+use crate::model::{Channel, Failure, FailureCode, Stage, Suite, Target, printable};
 use crate::repo::{Publication, Publishable, RepoError};
-
-/// The most bytes that an evidence file may have; `evidence::verify` has the same limit.
-const MAX_EVIDENCE: u64 = 4 << 20;
 
 /// Publishes what was just built.
 pub(super) fn run(
@@ -26,14 +23,12 @@ pub(super) fn run(
         std::slice::from_ref(&signed.deb),
         &request.channel,
         request.unpinned,
-    )?;
-    for Publication {
-        suite,
-        generation,
-        changed,
-    } in published
-    {
-        let what = if changed {
+    );
+    for publication in published.map_err(|unpublished| unpublished.failure)? {
+        let Publication {
+            suite, generation, ..
+        } = publication;
+        let what = if publication.changed {
             "generation"
         } else {
             "unchanged since generation"
@@ -48,7 +43,32 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Publishes packages that this farm built, in the suites of their releases: all of one release, or none.
+/// A publication of several packages that failed.
+#[derive(Debug)]
+pub struct Unpublished {
+    /// The suites that were published before.
+    pub published: Vec<Publication>,
+    /// Why the next one was not.
+    pub failure: Failure,
+}
+
+impl From<Failure> for Unpublished {
+    fn from(failure: Failure) -> Self {
+        Self {
+            published: Vec::new(),
+            failure,
+        }
+    }
+}
+
+impl From<RepoError> for Unpublished {
+    fn from(error: RepoError) -> Self {
+        error.failure(Stage::Publish).into()
+    }
+}
+
+/// Publishes packages that this farm built, in the suites of their releases: all of one release, or none. Versions of one
+/// package enter in dpkg's order, however they are named.
 ///
 /// # Errors
 ///
@@ -58,35 +78,70 @@ pub fn publish_packages(
     packages: &[PathBuf],
     channel: &Channel,
     unpinned: bool,
-) -> Result<Vec<Publication>, Failure> {
-    let mut by_target: BTreeMap<Target, Vec<Publishable>> = BTreeMap::new();
+) -> Result<Vec<Publication>, Unpublished> {
+    let mut admitted = Vec::new();
     for path in packages {
-        let statement = verify_package(path, std::slice::from_ref(&publisher.statement_key), None)?;
-        if !statement.pinned() && !unpinned {
-            return Err(not_pinned(Stage::Publish));
-        }
-        let target = statement.target();
-        let publishable = Publishable::open(path, statement).map_err(failed)?;
-        by_target.entry(target).or_default().push(publishable);
+        admitted.push((admit(publisher, path, unpinned)?, path));
     }
-    let lock = publisher.repository.lock().map_err(failed)?;
+    admitted.sort_by(|(a, _), (b, _)| (a.package(), a.version()).cmp(&(b.package(), b.version())));
+    let mut suites: BTreeMap<Target, Vec<Publishable>> = BTreeMap::new();
+    for (statement, path) in admitted {
+        let target = statement.target();
+        let publishable = Publishable::open(path, statement)?;
+        suites.entry(target).or_default().push(publishable);
+    }
+    let lock = publisher.repository.lock()?;
     let mut published = Vec::new();
-    for (target, packages) in by_target {
+    for (target, packages) in suites {
         let suite = Suite {
             target,
             channel: channel.clone(),
         };
         let signer = publisher.signer.as_ref();
-        let publication = publisher
+        match publisher
             .repository
-            .publish(&lock, &suite, &packages, now(), signer);
-        published.push(publication.map_err(failed)?);
+            .publish(&lock, &suite, &packages, now(), signer)
+        {
+            Ok(publication) => published.push(publication),
+            Err(error) => {
+                let failure = error.failure(Stage::Publish);
+                return Err(Unpublished { published, failure });
+            }
+        }
     }
     Ok(published)
 }
 
-fn failed(error: RepoError) -> Failure {
-    error.failure(Stage::Publish)
+/// What this farm has signed of the package at `path`, whose evidence must be whole: all of it is published.
+fn admit(publisher: &Publisher, path: &Path, unpinned: bool) -> Result<VerifiedStatement, Failure> {
+    let key = std::slice::from_ref(&publisher.statement_key);
+    let judged = match verify_package(path, key, None) {
+        Ok(VerifiedPackage { statement, missing }) => match missing.first() {
+            Some(name) => Err(incomplete(name)),
+            None if !statement.pinned() && !unpinned => Err(not_pinned(Stage::Publish)),
+            None => Ok(statement),
+        },
+        Err(error) => Err(error.failure()),
+    };
+    // Several packages are published at once: each refusal says which one it is about.
+    judged.map_err(|failure| Failure {
+        message: format!("{}: {}", file_name(path), failure.message),
+        ..failure
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    printable(&name.to_string_lossy(), 200)
+}
+
+fn incomplete(name: &str) -> Failure {
+    Failure::new(
+        Stage::Publish,
+        FailureCode::EvidenceInvalid,
+        format!("{name}, which the signed statement names, is not beside the package"),
+        "keep the files that a build leaves together: all of them are published",
+    )
 }
 
 /// Why a source that no commit holds is not published.
@@ -97,88 +152,4 @@ pub(super) fn not_pinned(stage: Stage) -> Failure {
         "the source holds what no commit holds: changes, ignored files, or no repository at all",
         "commit everything, or publish it all the same with --unpinned",
     )
-}
-
-/// Verifies the package at `deb` by the evidence that lies beside it (`<stem>.intoto.jsonl`), or else in `published`, a
-/// repository's folder of attestations, against the keys in `trusted`.
-///
-/// # Errors
-///
-/// [`FailureCode::EvidenceInvalid`] when there is no evidence, no trusted key signed it, or it is about other bytes.
-pub fn verify_package(
-    deb: &Path,
-    trusted: &[StatementKey],
-    published: Option<&Path>,
-) -> Result<VerifiedStatement, Failure> {
-    let found = digest(deb).map_err(|error| {
-        invalid(
-            format!("the package cannot be read: {error}"),
-            "name a .deb that is there",
-        )
-    })?;
-    let beside = deb.with_extension("intoto.jsonl");
-    let published = published.map(|folder| folder.join(format!("{found}.intoto.jsonl")));
-    let path = published
-        .filter(|path| !beside.exists() && path.exists())
-        .unwrap_or(beside);
-    let mut bytes = Vec::new();
-    let reading = fs_err::File::open(path)
-        .and_then(|file| file.take(MAX_EVIDENCE + 1).read_to_end(&mut bytes));
-    reading.map_err(|error| {
-        invalid(
-            format!("the package has no evidence: {error}"),
-            "keep the files that a build leaves together: the .intoto.jsonl belongs beside the .deb",
-        )
-    })?;
-    let statement = evidence::verify(&bytes, trusted)
-        .map_err(|error| invalid(error.to_string(), "build the package again, with this farm"))?;
-    let signed = statement.deb().sha256;
-    if found != signed {
-        let message = format!(
-            "the package is not what was built: its SHA-256 is {found}, the signed one is {signed}"
-        );
-        return Err(invalid(message, "get the package again, or build it again"));
-    }
-    verify_companions(deb, &statement)?;
-    Ok(statement)
-}
-
-/// Checks what lies beside the package under the names that the statement gives. What is not there is not looked for: the
-/// package can be verified without its log.
-fn verify_companions(deb: &Path, statement: &VerifiedStatement) -> Result<(), Failure> {
-    let signed = statement.deb();
-    for subject in statement
-        .subjects()
-        .iter()
-        .filter(|subject| *subject != signed)
-    {
-        match digest(&deb.with_file_name(&subject.name)) {
-            Ok(found) if found == subject.sha256 => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Ok(_) => {
-                let message = format!(
-                    "{} is not what the build left: it was changed",
-                    subject.name
-                );
-                return Err(invalid(
-                    message,
-                    "get the file again, or build the package again",
-                ));
-            }
-            Err(error) => {
-                return Err(invalid(error.to_string(), "make the file readable"));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn digest(path: &Path) -> io::Result<Sha256> {
-    let mut writer = Sha256Writer::new(io::sink());
-    io::copy(&mut fs_err::File::open(path)?, &mut writer)?;
-    Ok(writer.finish().1)
-}
-
-fn invalid(message: String, hint: &str) -> Failure {
-    Failure::new(Stage::Publish, FailureCode::EvidenceInvalid, message, hint)
 }

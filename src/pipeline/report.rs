@@ -1,4 +1,5 @@
-//! What a build comes to, for programs: the one object that `build --json` prints.
+//! What a build comes to, for programs: the one object that `build --json` prints. Its first fields, the
+//! [`Conclusion`], are those of every command's object.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,12 +35,12 @@ impl Timings {
     }
 }
 
-/// The report of one build. Fields that a failed build did not reach are `null` or empty.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
+/// How something that was asked for ended: the same fields for whatever it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conclusion {
     /// How it ended.
     pub outcome: Outcome,
-    /// The stage that failed.
+    /// The stage of a build that failed, if one did.
     pub stage: Option<Stage>,
     /// Why it failed; stable, for programs.
     pub code: Option<FailureCode>,
@@ -51,6 +52,56 @@ pub struct Report {
     pub hint: Option<String>,
     /// The log lines that show the failure.
     pub lines: Vec<LogLine>,
+}
+
+impl Conclusion {
+    /// It was done.
+    #[must_use]
+    pub fn done(message: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Succeeded,
+            stage: None,
+            code: None,
+            blame: None,
+            message: message.into(),
+            hint: None,
+            lines: Vec::new(),
+        }
+    }
+
+    /// It failed, in no stage of a build.
+    #[must_use]
+    pub fn failed(code: FailureCode, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self {
+            outcome: match code {
+                FailureCode::Cancelled => Outcome::Cancelled,
+                _ => Outcome::Failed,
+            },
+            code: Some(code),
+            blame: Some(code.blame()),
+            hint,
+            ..Self::done(message)
+        }
+    }
+}
+
+impl From<&Failure> for Conclusion {
+    fn from(failure: &Failure) -> Self {
+        let hint = Some(failure.hint.clone());
+        Self {
+            stage: Some(failure.stage),
+            lines: failure.lines.clone(),
+            ..Self::failed(failure.code, &failure.message, hint)
+        }
+    }
+}
+
+/// The report of one build. Fields that a failed build did not reach are `null` or empty.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// How it ended. It is not among the fields that are serialised: whoever prints the report puts its fields first.
+    #[serde(skip)]
+    pub conclusion: Conclusion,
     /// The build's id.
     pub id: BuildId,
     /// The plugin, as `namespace/name`.
@@ -82,13 +133,7 @@ impl Report {
     #[must_use]
     pub fn new(id: BuildId, target: Target) -> Self {
         Self {
-            outcome: Outcome::Succeeded,
-            stage: None,
-            code: None,
-            blame: None,
-            message: String::new(),
-            hint: None,
-            lines: Vec::new(),
+            conclusion: Conclusion::done("the package was built"),
             id,
             plugin: None,
             package: None,
@@ -108,19 +153,5 @@ impl Report {
     pub fn plugin(&mut self, plugin: &PluginId) {
         self.plugin = Some(plugin.to_string());
         self.package = Some(plugin.package());
-    }
-
-    /// Ends the report with a failure.
-    pub fn fail(&mut self, failure: &Failure) {
-        self.outcome = match failure.code {
-            FailureCode::Cancelled => Outcome::Cancelled,
-            _ => Outcome::Failed,
-        };
-        self.stage = Some(failure.stage);
-        self.code = Some(failure.code);
-        self.blame = Some(failure.blame());
-        self.message.clone_from(&failure.message);
-        self.hint = Some(failure.hint.clone());
-        self.lines.clone_from(&failure.lines);
     }
 }

@@ -1,5 +1,7 @@
 //! What a user reads when a command cannot do its work, and what a program gets.
 
+use serde_json::Value;
+
 use crate::farm::TestFarm;
 
 #[test]
@@ -25,10 +27,70 @@ fn wrong_usage_has_its_own_exit_code_and_names_the_fix() {
             &["--config", "/nonexistent", "doctor"],
             "cannot read the configuration",
         ),
+        (&["--log", "wran", "key", "show"], "is no log filter"),
     ] {
         let ran = farm.run(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+
+        let ran = farm.run(&[&["--json"], arguments].concat());
+        let object = ran.json();
+        assert_eq!(ran.code, 2, "{arguments:?}: {object}");
+        assert_eq!(
+            [&object["outcome"], &object["code"], &object["blame"]],
+            ["failed", "usage", "caller"],
+            "{arguments:?}: {object}"
+        );
+        let said = format!("{} {}", object["message"], object["hint"]);
+        assert!(said.contains(words), "{arguments:?}: {object}");
+    }
+}
+
+#[test]
+fn every_command_gives_a_program_one_object_that_begins_alike() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    let report = farm.publish(&plugin, &[]);
+    let package = report["artifacts"][0]["path"].as_str().unwrap();
+    let (plugin, keys) = (plugin.to_str().unwrap(), farm.data().join("exported"));
+    let changed = farm.data().join("changed.deb");
+    std::fs::write(&changed, "no package").unwrap();
+    for (arguments, code) in [
+        (&["doctor"][..], 0),
+        (&["images", "list"], 0),
+        (&["images", "build", "--target", "bookworm"], 0),
+        (&["check", plugin], 0),
+        (&["check", "/etc"], 1),
+        (&["build", plugin], 0),
+        (&["build", "/etc/default"], 1),
+        (&["publish", package], 0),
+        (&["publish", changed.to_str().unwrap()], 1),
+        (&["verify", package], 0),
+        (&["verify", changed.to_str().unwrap()], 1),
+        (&["key", "show"], 0),
+        (&["key", "export", keys.to_str().unwrap()], 0),
+        (&["key", "export", "/proc/none"], 3),
+        (&["repo", "show"], 0),
+        (&["repo", "check"], 0),
+        (&["repo"], 2),
+        (&[], 2),
+    ] {
+        let ran = farm.run(&[arguments, &["--json"]].concat());
+        let object = ran.json();
+        assert_eq!(ran.code, code, "{arguments:?}: {object}");
+        let fields: Vec<_> = object.as_object().unwrap().keys().take(7).collect();
+        assert_eq!(
+            fields,
+            [
+                "outcome", "stage", "code", "blame", "message", "hint", "lines"
+            ],
+            "{arguments:?}"
+        );
+        let done = code == 0;
+        assert_eq!(object["outcome"] == "succeeded", done, "{object}");
+        assert_eq!(object["code"].is_null(), done, "{arguments:?}: {object}");
+        assert_eq!(object["hint"].is_null(), done, "{arguments:?}: {object}");
     }
 }
 
@@ -43,10 +105,13 @@ fn without_an_engine_a_program_still_gets_an_object() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
-    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(object["blame"], "farm");
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&object["code"], &object["blame"]),
+        (&"engine-api".into(), &"farm".into())
+    );
     assert!(
-        object["message"].as_str().unwrap().contains("start Docker"),
+        object["hint"].as_str().unwrap().contains("start Docker"),
         "{object}"
     );
 }
@@ -61,14 +126,14 @@ fn a_folder_is_checked_without_docker() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(object["findings"][0]["code"], "rules-postrm-missing");
 }
 
 #[test]
 fn a_machine_that_is_set_up_is_ready() {
     let examined = TestFarm::new().run(&["doctor", "--json"]).succeeds().json();
-    assert_eq!(examined["ready"], true, "{examined}");
+    assert_eq!(examined["outcome"], "succeeded", "{examined}");
 }
 
 #[test]

@@ -115,11 +115,13 @@ fn evidence_that_another_farm_signed_is_not_trusted() {
     build(&farm, &farm.plugin("helloworld"));
     assert_eq!(publish(&farm, &package).1["code"], "evidence-invalid");
     let path = package.to_str().unwrap();
+    let refused = farm.run(&["verify", path, "--json"]);
     assert_eq!(
-        farm.run(&["verify", path]).code,
-        1,
+        refused.code, 1,
         "a key beside the evidence is no reason to trust it"
     );
+    let hint = refused.json()["hint"].to_string();
+    assert!(hint.contains("--key"), "{hint}");
     let keys = farm.data().join("their-keys");
     other
         .run(&["key", "export", keys.to_str().unwrap()])
@@ -137,9 +139,38 @@ fn evidence_that_was_changed_is_noticed() {
     farm.run(&["verify", path]).succeeds();
     let bill = package.with_extension("cdx.json");
     fs::write(&bill, fs::read_to_string(&bill).unwrap() + " ").unwrap();
-    assert_eq!(farm.run(&["verify", path]).code, 1);
+    let refused = farm.run(&["verify", path, "--json"]);
+    let object = refused.json();
+    assert_eq!((refused.code, &object["stage"]), (1, &Value::Null));
+    let message = object["message"].as_str().unwrap();
+    assert!(message.ends_with(".cdx.json is not what the build left: it was changed"));
+}
+
+#[test]
+fn evidence_that_is_missing_is_told_by_verify_and_refused_by_publish() {
+    let farm = TestFarm::new();
+    let package = build(&farm, &farm.plugin("helloworld"));
+    let path = package.to_str().unwrap();
+    let whole = farm.run(&["verify", path, "--json"]).succeeds().json();
+    assert_eq!(whole["missing"], Value::Array(Vec::new()));
+    let bill = package.with_extension("cdx.json");
     fs::remove_file(&bill).unwrap();
-    farm.run(&["verify", path]).succeeds();
+    let name = bill.file_name().unwrap().to_str().unwrap();
+    let verified = farm.run(&["verify", path, "--json"]).succeeds().json();
+    assert_eq!(verified["missing"], Value::from(vec![name]));
+    let words = farm.run(&["verify", path]).succeeds().stdout;
+    assert!(words.contains(&format!(
+        "warning not beside the package, so not verified: {name}"
+    )));
+    let (code, report) = publish(&farm, &package);
+    assert_eq!(
+        (code, &report["code"]),
+        (1, &Value::from("evidence-invalid"))
+    );
+    assert!(
+        report["message"].as_str().unwrap().contains(name),
+        "{report}"
+    );
 }
 
 #[test]

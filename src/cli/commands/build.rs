@@ -1,10 +1,12 @@
 //! `plugfarm build`.
 
 use crate::app::App;
+use crate::cli::answer::Answer;
 use crate::cli::args::{BuildArgs, SourceArgs};
-use crate::cli::{Exit, WrongUsage, locate, output};
+use crate::cli::usage::WrongUsage;
+use crate::cli::{locate, output};
 use crate::deb::inspect::Check;
-use crate::model::{Blame, Outcome, Severity, printable};
+use crate::model::{Severity, printable};
 use crate::pipeline::{self, Observer, PublishRequest, Report, Request};
 use crate::sandbox::Canceller;
 use crate::source::{RequestedRef, Subdirectory};
@@ -14,7 +16,7 @@ pub(in crate::cli) async fn run(
     app: &App,
     arguments: &BuildArgs,
     json: bool,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<Answer> {
     let request = request(app, arguments)?;
     let farm = app.farm().await?;
     let (canceller, cancel) = Canceller::new();
@@ -28,12 +30,17 @@ pub(in crate::cli) async fn run(
     let report = pipeline::build(&farm, &request, observer, &cancel).await;
     interrupted.abort();
     terminal.close();
-    if json {
-        output::json(&report)?;
-    } else {
-        output::report(&report);
-    }
-    Ok(exit(&report))
+    answer(report)
+}
+
+fn answer(report: Report) -> anyhow::Result<Answer> {
+    let artifacts = report.artifacts.iter();
+    let paths: Vec<_> = artifacts
+        .map(|artifact| artifact.path.display().to_string())
+        .collect();
+    let details = serde_json::to_value(&report)?;
+    let answer = Answer::from(report.conclusion).with(details);
+    Ok(answer.saying(paths).with_log(report.log))
 }
 
 /// Waits for whatever asks a process to end: a person's Ctrl-C, a service manager, a terminal that goes away.
@@ -44,15 +51,6 @@ async fn stop_signal() -> std::io::Result<()> {
         pressed = tokio::signal::ctrl_c() => pressed,
         _ = terminate.recv() => Ok(()),
         _ = hang_up.recv() => Ok(()),
-    }
-}
-
-/// The exit code of a build's outcome.
-fn exit(report: &Report) -> Exit {
-    match (report.outcome, report.blame) {
-        (Outcome::Succeeded, _) => Exit::Done,
-        (_, Some(Blame::Partner)) => Exit::Plugin,
-        _ => Exit::Farm,
     }
 }
 

@@ -3,24 +3,22 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::cli::answer::Answer;
 use crate::cli::args::{CheckArgs, SourceArgs};
-use crate::cli::{self, Exit, output};
-use crate::model::{Blame, Failure, Target};
-use crate::pipeline::read_tree;
+use crate::cli::{self, output};
+use crate::model::{Failure, FailureCode, Stage, Target};
+use crate::pipeline::{Conclusion, read_tree};
 use crate::plugin::{self, CheckOptions, Checked, Known, PackageNames};
 use crate::sandbox::{Cancel, LogEvent};
 use crate::source::{Location, Request, RequestedRef, Source, Subdirectory, from_folder};
 
-pub(in crate::cli) async fn run(
-    app: &App,
-    arguments: &CheckArgs,
-    json: bool,
-) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn run(app: &App, arguments: &CheckArgs) -> anyhow::Result<Answer> {
     let located = locate(&arguments.source)?;
-    match check(app, &arguments.source, located).await? {
-        Ok(checked) => tell(&checked, json),
-        Err(failure) => refuse(&failure, json),
-    }
+    let checked = check(app, &arguments.source, located).await?;
+    Ok(match checked {
+        Ok(checked) => tell(&checked),
+        Err(failure) => Conclusion::from(&failure).into(),
+    })
 }
 
 /// Where the plugin is, in checked words.
@@ -105,52 +103,33 @@ async fn fetch(app: &App, located: Located) -> anyhow::Result<Result<Source, Fai
     }
 }
 
-fn tell(checked: &Checked, json: bool) -> anyhow::Result<Exit> {
-    let plugin = checked.plugin.as_ref();
-    if json {
-        output::json(&json!({
-            "passed": plugin.is_some(),
-            "plugin": plugin.map(|plugin| plugin.manifest.id.to_string()),
-            "package": plugin.map(|plugin| plugin.manifest.id.package()),
-            "version": plugin.map(|plugin| plugin.manifest.version.to_string()),
+fn tell(checked: &Checked) -> Answer {
+    let manifest = checked.plugin.as_ref().map(|plugin| &plugin.manifest);
+    let mut lines: Vec<_> = checked
+        .findings
+        .iter()
+        .map(output::finding_in_words)
+        .collect();
+    let answer = match manifest {
+        Some(manifest) => {
+            let message = format!("{} {} can be built", manifest.id, manifest.version);
+            lines.push(message.clone());
+            Answer::done(message)
+        }
+        None => Conclusion::from(&Failure::new(
+            Stage::Check,
+            FailureCode::CheckRefused,
+            "this plugin would be refused",
+            "mend what is found above",
+        ))
+        .into(),
+    };
+    answer
+        .with(json!({
+            "plugin": manifest.map(|manifest| manifest.id.to_string()),
+            "package": manifest.map(|manifest| manifest.id.package()),
+            "version": manifest.map(|manifest| manifest.version.to_string()),
             "findings": checked.findings,
-        }))?;
-    } else {
-        for finding in &checked.findings {
-            output::line(&output::render_finding(finding));
-        }
-        match plugin.map(|plugin| &plugin.manifest) {
-            Some(manifest) => {
-                output::line(&format!(
-                    "{} {} can be built",
-                    manifest.id, manifest.version
-                ));
-            }
-            None => output::line("this plugin would be refused"),
-        }
-    }
-    Ok(if plugin.is_some() {
-        Exit::Done
-    } else {
-        Exit::Plugin
-    })
-}
-
-fn refuse(failure: &Failure, json: bool) -> anyhow::Result<Exit> {
-    if json {
-        output::json(&json!({
-            "passed": false,
-            "stage": failure.stage,
-            "code": failure.code,
-            "message": failure.message,
-            "hint": failure.hint,
-        }))?;
-    } else {
-        output::failure(failure);
-    }
-    Ok(if failure.blame() == Blame::Partner {
-        Exit::Plugin
-    } else {
-        Exit::Farm
-    })
+        }))
+        .saying(lines)
 }

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::{App, AppError};
-use crate::cli::{Exit, output};
-use crate::model::Target;
+use crate::cli::answer::Answer;
+use crate::cli::output;
+use crate::model::{FailureCode, Target};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, self_test};
 
 /// How one thing is.
@@ -27,7 +28,7 @@ struct Examined {
     mend: Option<String>,
 }
 
-pub(in crate::cli) async fn run(app: &App, json: bool) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn run(app: &App) -> anyhow::Result<Answer> {
     let mut all = vec![data_folder(app), keys(app), bootstrap()];
     match app.engine().await {
         Ok(engine) => {
@@ -57,19 +58,23 @@ pub(in crate::cli) async fn run(app: &App, json: bool) -> anyhow::Result<Exit> {
             all.push(missing("engine", error.to_string(), mend));
         }
     }
+    Ok(judge(&all))
+}
+
+fn judge(all: &[Examined]) -> Answer {
     let broken = all.iter().any(|examined| examined.state == State::Missing);
-    if json {
-        output::json(&json!({ "ready": !broken, "examined": all }))?;
+    let lines = all
+        .iter()
+        .map(|examined| output::examined(examined.mark(), examined));
+    let mut lines: Vec<_> = lines.collect();
+    let answer = if broken {
+        let hint = "do what is said beside each, and see again";
+        Answer::failed(FailureCode::NotReady, "something is missing", hint)
     } else {
-        all.iter()
-            .for_each(|examined| output::line(&output::examined(examined.mark(), examined)));
-        output::line(if broken {
-            "something is missing"
-        } else {
-            "ready to build"
-        });
-    }
-    Ok(if broken { Exit::Farm } else { Exit::Done })
+        lines.push("ready to build".to_owned());
+        Answer::done("ready to build")
+    };
+    answer.with(json!({ "examined": all })).saying(lines)
 }
 
 impl Examined {

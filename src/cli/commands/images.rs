@@ -3,43 +3,38 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::cli::answer::Answer;
 use crate::cli::args::ImagesCommand;
-use crate::cli::{Exit, output};
+use crate::cli::output;
 use crate::model::Target;
 use crate::sandbox::{Image, ImageName, Images};
 
-pub(in crate::cli) async fn run(
-    app: &App,
-    command: &ImagesCommand,
-    json: bool,
-) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn run(app: &App, command: &ImagesCommand) -> anyhow::Result<Answer> {
     let images = app.images().await?;
-    let found = match command {
-        ImagesCommand::Build { targets } => build(&images, targets).await?,
-        ImagesCommand::List => images.list().await?,
+    let (found, message) = match command {
+        ImagesCommand::Build { targets } => {
+            (build(&images, targets).await?, "the images are there")
+        }
+        ImagesCommand::List => (images.list().await?, "these images are there"),
     };
-    if json {
-        output::json(&json!({ "images": found.iter().map(describe).collect::<Vec<_>>() }))?;
+    let message = if found.is_empty() {
+        "there are no images yet; run `plugfarm images build`"
     } else {
-        for image in &found {
-            let Image {
-                name,
-                target,
-                id,
-                packages,
-                ..
-            } = image;
-            let (name, target) = (name.to_string(), target.to_string());
-            output::line(&format!(
-                "{name:<8} {target:<9} {:>4} packages  {id}",
-                packages.len()
-            ));
-        }
-        if found.is_empty() {
-            output::line("there are no images yet; run `plugfarm images build`");
-        }
+        message
+    };
+    let mut lines: Vec<_> = found.iter().map(words).collect();
+    if found.is_empty() {
+        lines.push(message.to_owned());
     }
-    Ok(Exit::Done)
+    Ok(Answer::done(message)
+        .with(json!({ "images": found.iter().map(describe).collect::<Vec<_>>() }))
+        .saying(lines))
+}
+
+fn words(image: &Image) -> String {
+    let (name, target) = (image.name.to_string(), image.target.to_string());
+    let (packages, id) = (image.packages.len(), &image.id);
+    format!("{name:<8} {target:<9} {packages:>4} packages  {id}")
 }
 
 /// Makes what is missing: a builder and a host for each target, and the fetcher once.

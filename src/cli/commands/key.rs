@@ -1,32 +1,42 @@
 //! `plugfarm key`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::app::App;
+use crate::cli::answer::Answer;
 use crate::cli::args::KeyCommand;
-use crate::cli::{Exit, output};
 use crate::sign::PublicKeys;
 
-pub(in crate::cli) fn run(app: &App, command: &KeyCommand, json: bool) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Answer> {
     let keys = app.keys()?;
     let public = keys.public();
     match command {
-        KeyCommand::Show if json => output::json(&json!({
-            "archive_fingerprint": public.archive_fingerprint,
-            "statement_key_id": public.statement_key_id,
-        }))?,
-        KeyCommand::Show => {
-            output::line(&format!("archive key    {}", public.archive_fingerprint));
-            output::line(&format!("statement key  {}", public.statement_key_id));
+        KeyCommand::Show => Ok(show(public)),
+        KeyCommand::Export { folder } => {
+            let paths = export(app, public, folder)?;
+            Ok(Answer::done("the public keys are written")
+                .with(json!({ "files": paths }))
+                .saying(paths.iter().map(|path| path.display().to_string())))
         }
-        KeyCommand::Export { folder } => export(app, public, folder)?,
     }
-    Ok(Exit::Done)
 }
 
-fn export(app: &App, public: &PublicKeys, folder: &Path) -> anyhow::Result<()> {
+fn show(public: &PublicKeys) -> Answer {
+    let (archive, statement) = (&public.archive_fingerprint, &public.statement_key_id);
+    Answer::done("these are the farm's keys")
+        .with(json!({
+            "archive_fingerprint": archive,
+            "statement_key_id": statement,
+        }))
+        .saying([
+            format!("archive key    {archive}"),
+            format!("statement key  {statement}"),
+        ])
+}
+
+fn export(app: &App, public: &PublicKeys, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     fs_err::create_dir_all(folder)?;
     let farm = &app.config.farm;
     let files: [(String, &[u8]); 3] = [
@@ -40,10 +50,11 @@ fn export(app: &App, public: &PublicKeys, folder: &Path) -> anyhow::Result<()> {
             public.statement_pem.as_bytes(),
         ),
     ];
+    let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
         fs_err::write(&path, bytes)?;
-        output::line(&path.display().to_string());
+        written.push(path);
     }
-    Ok(())
+    Ok(written)
 }

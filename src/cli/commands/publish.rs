@@ -1,64 +1,48 @@
 //! `plugfarm publish`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::cli::answer::Answer;
 use crate::cli::args::PublishArgs;
-use crate::cli::{Exit, output};
-use crate::model::Blame;
-use crate::pipeline::publish_packages;
+use crate::pipeline::{Conclusion, Unpublished, publish_packages};
+use crate::repo::Publication;
 
-pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs, json: bool) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<Answer> {
     let publisher = app.publisher()?;
     let channel = arguments
         .channel
         .as_ref()
         .unwrap_or(&app.config.repository.channel);
-    let published = publish_packages(&publisher, &arguments.packages, channel, arguments.unpinned);
-    match published {
-        Ok(publications) => {
-            let rows = publications.iter().map(|publication| {
-                json!({
-                    "suite": publication.suite.to_string(),
-                    "generation": publication.generation,
-                    "changed": publication.changed,
-                })
-            });
-            if json {
-                output::json(&json!({ "published": rows.collect::<Vec<_>>() }))?;
-            } else {
-                for publication in &publications {
-                    let what = if publication.changed {
-                        "now at"
-                    } else {
-                        "unchanged at"
-                    };
-                    let generation = publication.generation;
-                    output::line(&format!(
-                        "{} {what} generation {generation}",
-                        publication.suite
-                    ));
-                }
+    let packages = &arguments.packages;
+    let (answer, published) =
+        match publish_packages(&publisher, packages, channel, arguments.unpinned) {
+            Ok(published) => (Answer::done("the packages are published"), published),
+            // What was published before the failure stays so, and is told beside it.
+            Err(Unpublished { published, failure }) => {
+                (Conclusion::from(&failure).into(), published)
             }
-            Ok(Exit::Done)
-        }
-        Err(failure) => {
-            if json {
-                output::json(&json!({
-                    "stage": failure.stage,
-                    "code": failure.code,
-                    "blame": failure.blame(),
-                    "message": failure.message,
-                    "hint": failure.hint,
-                }))?;
-            } else {
-                output::failure(&failure);
-            }
-            Ok(if failure.blame() == Blame::Partner {
-                Exit::Plugin
-            } else {
-                Exit::Farm
-            })
-        }
-    }
+        };
+    let rows: Vec<_> = published.iter().map(describe).collect();
+    Ok(answer
+        .with(json!({ "published": rows }))
+        .saying(published.iter().map(words)))
+}
+
+fn describe(publication: &Publication) -> Value {
+    json!({
+        "suite": publication.suite.to_string(),
+        "generation": publication.generation,
+        "changed": publication.changed,
+    })
+}
+
+fn words(publication: &Publication) -> String {
+    let what = if publication.changed {
+        "now at"
+    } else {
+        "unchanged at"
+    };
+    let (suite, generation) = (&publication.suite, publication.generation);
+    format!("{suite} {what} generation {generation}")
 }

@@ -3,21 +3,23 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::cli::answer::Answer;
 use crate::cli::args::VerifyArgs;
-use crate::cli::{Exit, WrongUsage, output};
+use crate::cli::output;
+use crate::cli::usage::WrongUsage;
 use crate::evidence::{StatementKey, VerifiedStatement};
 use crate::model::printable;
-use crate::pipeline::verify_package;
+use crate::pipeline::{VerifiedPackage, verify_package};
 
 /// Where the keyring packages of farms put their statement keys.
 const INSTALLED_KEYS: &str = "/usr/share/plugfarm";
 /// The most bytes that a key file may have.
 const MAX_KEY: u64 = 16 * 1024;
 
-pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs, json: bool) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs) -> anyhow::Result<Answer> {
     let trusted = trusted_keys(app, &arguments.keys)?;
     if !arguments.package.is_file() {
         let path = printable(&arguments.package.to_string_lossy(), 200);
@@ -25,24 +27,13 @@ pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs, json: bool) -> anyh
     }
     let published = app.repository_folder().join("attestations");
     match verify_package(&arguments.package, &trusted, Some(&published)) {
-        Ok(statement) => {
-            tell(&statement, json)?;
-            Ok(Exit::Done)
-        }
-        Err(failure) if json => {
-            output::json(&json!({
-                "verified": false,
-                "code": failure.code,
-                "message": failure.message,
-                "hint": failure.hint,
-            }))?;
-            Ok(Exit::Plugin)
-        }
-        Err(failure) => {
-            output::error(&anyhow::anyhow!("{}", failure.message));
-            output::line(&format!("  what to do:  {}", failure.hint));
-            Ok(Exit::Plugin)
-        }
+        Ok(verified) => Ok(tell(&verified)),
+        // Verifying is no stage of a build.
+        Err(error) => Ok(Answer::failed(
+            error.code(),
+            error.to_string(),
+            error.hint(),
+        )),
     }
 }
 
@@ -89,46 +80,57 @@ fn read_key(path: &Path) -> anyhow::Result<StatementKey> {
     Ok(StatementKey::from_pem(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
-fn tell(statement: &VerifiedStatement, json: bool) -> anyhow::Result<()> {
-    let commit = statement.commit().map(ToString::to_string);
-    let deb = statement.deb();
-    if json {
-        return output::json(&json!({
-            "verified": true,
-            "package": statement.package(),
-            "version": statement.version(),
-            "plugin": statement.plugin().to_string(),
-            "plugin_version": statement.plugin_version(),
-            "target": statement.target(),
-            "architecture": statement.architecture(),
-            "sha256": deb.sha256,
-            "commit": commit,
-            "pinned": statement.pinned(),
-            "source_url": statement.source_url(),
-            "source_sha256": statement.source_tar(),
-            "image_sha256": statement.image(),
-            "builder": statement.builder_id(),
-            "build": statement.build(),
-            "finished": statement.finished(),
-            "key": statement.key().id(),
-        }));
+fn tell(verified: &VerifiedPackage) -> Answer {
+    let VerifiedPackage { statement, missing } = verified;
+    let message = "verified: the bytes are what was built from that source";
+    let mut lines = words(statement);
+    if !missing.is_empty() {
+        let names = missing.join(", ");
+        lines.push(output::warning(&format!(
+            "not beside the package, so not verified: {names}"
+        )));
     }
-    let source = match (&commit, statement.pinned()) {
-        (Some(commit), true) => format!("{} at commit {commit}", statement.source_url()),
-        (Some(commit), false) => {
-            format!(
-                "{} at commit {commit}, with changes",
-                statement.source_url()
-            )
-        }
-        (None, _) => format!("{}, which no commit holds", statement.source_url()),
+    lines.push(message.to_owned());
+    Answer::done(message)
+        .with(describe(statement, missing))
+        .saying(lines)
+}
+
+fn describe(statement: &VerifiedStatement, missing: &[String]) -> Value {
+    json!({
+        "package": statement.package(),
+        "version": statement.version(),
+        "plugin": statement.plugin().to_string(),
+        "plugin_version": statement.plugin_version(),
+        "target": statement.target(),
+        "architecture": statement.architecture(),
+        "sha256": statement.deb().sha256,
+        "commit": statement.commit(),
+        "pinned": statement.pinned(),
+        "source_url": statement.source_url(),
+        "source_sha256": statement.source_tar(),
+        "image_sha256": statement.image(),
+        "builder": statement.builder_id(),
+        "build": statement.build(),
+        "finished": statement.finished(),
+        "key": statement.key().id(),
+        "missing": missing,
+    })
+}
+
+fn words(statement: &VerifiedStatement) -> Vec<String> {
+    let url = statement.source_url();
+    let source = match (statement.commit(), statement.pinned()) {
+        (Some(commit), true) => format!("{url} at commit {commit}"),
+        (Some(commit), false) => format!("{url} at commit {commit}, with changes"),
+        (None, _) => format!("{url}, which no commit holds"),
     };
     let rows = [
         (
             "package",
             format!("{} {}", statement.package(), statement.version()),
         ),
-        ("sha256", deb.sha256.to_string()),
+        ("sha256", statement.deb().sha256.to_string()),
         (
             "signed by",
             format!("statement key {}", statement.key().id()),
@@ -146,9 +148,7 @@ fn tell(statement: &VerifiedStatement, json: bool) -> anyhow::Result<()> {
         ("built by", statement.builder_id().to_owned()),
         ("built at", statement.finished().to_string()),
     ];
-    for (name, value) in rows {
-        output::line(&format!("{name:<11} {value}"));
-    }
-    output::line("verified: the bytes are what this farm built from that source");
-    Ok(())
+    let rows = rows.into_iter();
+    rows.map(|(name, value)| format!("{name:<11} {value}"))
+        .collect()
 }
