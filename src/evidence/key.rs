@@ -56,6 +56,19 @@ impl StatementKey {
         Self::from_raw(raw)
     }
 
+    /// The keys of a PEM file with one block after the other: the newest first, and those of older statements.
+    pub fn all_from_pem(text: &str) -> Result<Vec<Self>, EvidenceError> {
+        let blocks: Vec<_> = text.split_inclusive(END).collect();
+        let blocks = blocks.iter().filter(|block| block.contains(BEGIN));
+        let keys: Vec<_> = blocks
+            .map(|block| Self::from_pem(block))
+            .collect::<Result<_, _>>()?;
+        if keys.is_empty() {
+            return Err(invalid("the file has no `PUBLIC KEY` block"));
+        }
+        Ok(keys)
+    }
+
     /// The key as a PEM file.
     #[must_use]
     pub fn to_pem(&self) -> String {
@@ -113,6 +126,16 @@ mod tests {
         let key = StatementKey::from_raw(&RFC).unwrap();
         let pem = format!("# the farm's\n{}", key.to_pem()).replace('\n', "\r\n");
         assert_eq!(StatementKey::from_pem(&pem).unwrap(), key);
+    }
+
+    #[test]
+    fn a_file_may_hold_the_keys_of_older_statements_too() {
+        let key = StatementKey::from_raw(&RFC).unwrap();
+        let pem = key.to_pem();
+        let all = StatementKey::all_from_pem(&format!("# old\n{pem}# new\n{pem}")).unwrap();
+        assert_eq!(all, [key.clone(), key]);
+        assert!(StatementKey::all_from_pem("# none\n").is_err());
+        assert!(StatementKey::all_from_pem(&format!("{pem}{BEGIN}\nAAAA\n")).is_err());
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod buildinfo;
 mod dsse;
 mod facts;
 mod key;
+mod keyring;
 mod package_url;
 mod sbom;
 mod shape;
@@ -41,6 +42,7 @@ pub use facts::{
     LimitFacts, SandboxFacts, SourceFacts,
 };
 pub use key::StatementKey;
+pub use keyring::{KEYRING_PREDICATE, KeyringFacts, keyring_statement, verify_keyring};
 pub use sbom::{PayloadFile, sbom};
 pub use shape::BUILD_TYPE;
 pub use statement::statement;

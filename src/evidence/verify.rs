@@ -81,6 +81,15 @@ pub fn verify(
     evidence: &[u8],
     trusted: &[StatementKey],
 ) -> Result<VerifiedStatement, EvidenceError> {
+    let (payload, key) = verified_payload(evidence, trusted)?;
+    VerifiedStatement::read(&payload, key)
+}
+
+/// What a trusted key has signed, whatever it says, and the key.
+pub(super) fn verified_payload(
+    evidence: &[u8],
+    trusted: &[StatementKey],
+) -> Result<(Vec<u8>, StatementKey), EvidenceError> {
     if evidence.len() > MAX_SIZE {
         return Err(EvidenceError::TooLarge {
             size: evidence.len(),
@@ -103,10 +112,9 @@ pub fn verify(
             None => found = Some((payload, key)),
         }
     }
-    let (payload, key) = found.ok_or(EvidenceError::NotTrusted {
+    found.ok_or(EvidenceError::NotTrusted {
         trusted: trusted.len(),
-    })?;
-    VerifiedStatement::read(&payload, key)
+    })
 }
 
 /// The payload of one envelope and the trusted key that signed it, if one did.

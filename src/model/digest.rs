@@ -19,6 +19,12 @@ impl Sha256 {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
+    /// The digest with these raw bytes.
+    #[must_use]
+    pub fn from_raw(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The raw bytes of the digest.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {

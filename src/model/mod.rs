@@ -6,6 +6,7 @@
 mod check_list;
 mod digest;
 mod failure;
+mod midstate;
 mod names;
 mod signing;
 mod target;
@@ -15,8 +16,11 @@ mod version;
 pub(crate) use check_list::checks;
 pub use digest::{CommitId, Sha256, Sha256Writer};
 pub use failure::{Blame, Failure, FailureCode, Finding, LogLine, Outcome, Severity, Stage};
+pub use midstate::Sha256Midstate;
 pub use names::{BuildId, Channel, FarmName, Namespace, PluginId, PluginName, Suite};
-pub use signing::{SignedRelease, Signer, SigningError, StatementSignature};
+pub use signing::{
+    IndexTail, ReleaseToSign, SignedRelease, Signer, SigningError, StatementSignature,
+};
 pub use target::{Architecture, Target};
 pub use text::{InvalidValue, Timestamp, printable};
 pub use version::{DebianVersion, PluginVersion};

@@ -43,18 +43,19 @@ pub(super) fn run(
     }
     subjects.push(keep_log(attempt, &assembled)?);
     let statement = statement(&facts, &subjects);
-    let signature = attempt
+    let signatures = attempt
         .farm
         .publisher
         .signer
         .sign_statement(PAYLOAD_TYPE, &statement);
-    let signature = signature.map_err(|error| unsigned(&error))?;
-    let key = format!("key {}", signature.key_id.get(..16).unwrap_or_default());
+    let signatures = signatures.map_err(|error| unsigned(&error))?;
+    let ids = signatures.iter().filter_map(|one| one.key_id.get(..16));
+    let key = format!("key {}", ids.collect::<Vec<_>>().join(" and "));
     let evidence = write(
         attempt,
         &assembled,
         "intoto.jsonl",
-        &envelope(&statement, &[signature]),
+        &envelope(&statement, &signatures),
     )?;
     subjects.push(evidence);
     attempt.report.artifacts = subjects

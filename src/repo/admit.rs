@@ -55,10 +55,10 @@ impl Publishable {
         })
     }
 
-    /// Whether the farm itself has signed for the package: the key that verified it must be the farm's, and the evidence
-    /// beside the package must say what was verified.
-    pub(super) fn check_evidence(&self, key: &StatementKey) -> Result<(), RepoError> {
-        let verified = evidence::verify(&self.evidence, std::slice::from_ref(key))?;
+    /// Whether the farm itself has signed for the package: the key that verified it must be one of the farm's, and the
+    /// evidence beside the package must say what was verified.
+    pub(super) fn check_evidence(&self, keys: &[StatementKey]) -> Result<(), RepoError> {
+        let verified = evidence::verify(&self.evidence, keys)?;
         if verified == self.statement {
             Ok(())
         } else {

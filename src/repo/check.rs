@@ -150,8 +150,18 @@ impl Repository {
         if Sha256::of(&bytes) != digest {
             problems.push(format!("{key} was changed"));
         }
-        let trusted = StatementKey::from_pem(&self.settings().statement_pem)?;
-        let statement = match evidence::verify(&bytes, &[trusted]) {
+        let trusted = StatementKey::all_from_pem(&self.settings().statement_pem)?;
+        if published.package == self.settings().farm.keyring_package() {
+            match evidence::verify_keyring(&bytes, &trusted) {
+                Err(error) => problems.push(format!("{key} does not verify: {error}")),
+                Ok(facts) if facts.deb.sha256 != published.sha256 => {
+                    problems.push(format!("{key} is about another package"));
+                }
+                Ok(_) => {}
+            }
+            return Ok(());
+        }
+        let statement = match evidence::verify(&bytes, &trusted) {
             Ok(statement) => statement,
             Err(error) => {
                 problems.push(format!("{key} does not verify: {error}"));

@@ -17,7 +17,8 @@ use crate::deb::package::{
 use crate::deb::payload::Payload;
 use crate::deb::read::{ReadLimits, read_summary};
 use crate::deb::scripts::ScriptSet;
-use crate::model::{Architecture, DebianVersion, Suite, Target, Timestamp};
+use crate::evidence::{Artifact, KeyringFacts, PAYLOAD_TYPE, envelope, keyring_statement};
+use crate::model::{Architecture, DebianVersion, Sha256, Signer, Suite, Target, Timestamp};
 
 /// The most bytes that a keyring package may have.
 const MAX_KEYRING: u64 = 1 << 20;
@@ -30,6 +31,7 @@ impl Repository {
         state: &mut SuiteState,
         history: &[Published],
         now: Timestamp,
+        signer: &dyn Signer,
     ) -> Result<(), RepoError> {
         let target = state.suite.target;
         let name = self.settings().farm.keyring_package();
@@ -47,7 +49,7 @@ impl Repository {
         let next = version(highest.unwrap_or(0) + 1, target)?;
         let spec = self.keyring_spec(&name, next, &payload, now);
         let content = content_digest(&spec, &payload)?;
-        let published = match newest.filter(|newest| newest.content == content) {
+        let mut published = match newest.filter(|newest| newest.content == content) {
             Some(newest) => newest.clone(),
             None => {
                 let mut deb = Cursor::new(Vec::new());
@@ -56,6 +58,11 @@ impl Repository {
                 self.store_keyring(&spec, content, &deb.into_inner(), now)?
             }
         };
+        for own in state.packages.iter_mut().chain([&mut published]) {
+            if own.package == name && own.statement.is_none() {
+                own.statement = Some(self.attest_keyring(own, signer)?);
+            }
+        }
         if !state.holds(published.sha256) {
             state.packages.push(published);
         }
@@ -65,7 +72,7 @@ impl Repository {
     fn store_keyring(
         &self,
         spec: &PackageSpec,
-        content: crate::model::Sha256,
+        content: Sha256,
         deb: &[u8],
         now: Timestamp,
     ) -> Result<Published, RepoError> {
@@ -91,6 +98,30 @@ impl Repository {
             filename,
             published: now,
         })
+    }
+
+    /// Has a statement signed about a keyring package, without which the signer lets none in; gives its digest.
+    fn attest_keyring(&self, own: &Published, signer: &dyn Signer) -> Result<Sha256, RepoError> {
+        let settings = self.settings();
+        let version = own.version.without_epoch();
+        let statement = keyring_statement(&KeyringFacts {
+            farm: settings.farm.clone(),
+            version: own.version.clone(),
+            deb: Artifact {
+                name: format!("{}_{version}_{}.deb", own.package, own.architecture),
+                sha256: own.sha256,
+                size: own.size,
+            },
+            archive: Sha256::of(&settings.archive_keyring),
+            statement: Sha256::of(settings.statement_pem.as_bytes()),
+        });
+        let signatures = signer.sign_statement(PAYLOAD_TYPE, &statement)?;
+        let evidence = envelope(&statement, &signatures);
+        let expected = Expected::of(&evidence);
+        let key = layout::attestation(own.sha256);
+        let write = Write::immutable(key, Content::Bytes(evidence.into()), expected);
+        self.storage().write(vec![write])?;
+        Ok(expected.sha256)
     }
 
     /// Puts the suite's newest keyring package, and the keys themselves, at the names that never change.

@@ -10,7 +10,9 @@ use super::state::{Published, SuiteState};
 use super::storage::{Content, Kind, Write};
 use super::{RepoError, RepoLock, Repository, layout};
 use crate::evidence::StatementKey;
-use crate::model::{Architecture, Signer, Suite, Timestamp};
+use crate::model::{
+    Architecture, IndexTail, ReleaseToSign, SignedRelease, Signer, SigningError, Suite, Timestamp,
+};
 
 /// How long an index stays reachable by its content after it was replaced, in seconds: a host that fetched the old
 /// `InRelease`, perhaps through a cache, still finds what it lists.
@@ -55,12 +57,12 @@ impl Repository {
         signer: &dyn Signer,
     ) -> Result<Publication, RepoError> {
         let (mut state, mut history) = self.begin(suite)?;
-        let key = StatementKey::from_pem(&self.settings().statement_pem)?;
+        let keys = StatementKey::all_from_pem(&self.settings().statement_pem)?;
         let mut new = Vec::new();
         let before = state.packages.len();
         for package in packages {
             package.check_target(suite)?;
-            package.check_evidence(&key)?;
+            package.check_evidence(&keys)?;
             let entry = match package.judge(&state, &history)? {
                 None => {
                     let entry = package.entry(now);
@@ -78,7 +80,7 @@ impl Repository {
             .iter()
             .flat_map(|(package, entry)| package.writes(entry));
         self.storage().write(stored.collect())?;
-        self.renew_keyring(&mut state, &history, now)?;
+        self.renew_keyring(&mut state, &history, now, signer)?;
         let changed = state.packages.len() > before;
         if changed {
             self.commit(lock, &mut state, now, signer)?;
@@ -103,7 +105,7 @@ impl Repository {
         signer: &dyn Signer,
     ) -> Result<Publication, RepoError> {
         let (mut state, history) = self.begin(suite)?;
-        self.renew_keyring(&mut state, &history, now)?;
+        self.renew_keyring(&mut state, &history, now, signer)?;
         self.commit(lock, &mut state, now, signer)?;
         Ok(Publication {
             suite: suite.clone(),
@@ -165,19 +167,17 @@ impl Repository {
         let order =
             |a: &Published, b: &Published| (&a.package, &a.version).cmp(&(&b.package, &b.version));
         state.packages.sort_by(order);
-        let date = next_date(state, now)?;
+        state.date = next_date(state, now)?;
+        state.generation += 1;
         let before = state.places();
         let folder = self.storage().place(&layout::dists(&state.suite));
         let indices = indices(&state.packages)
             .map_err(RepoError::io("make the indices of", folder.as_ref()))?;
         let by_hash = by_hash(state, &indices);
         self.storage().write(by_hash)?;
-        state.release = release(self.settings(), &state.suite, date, &indices);
-        let signed = signer.sign_release(state.release.as_bytes())?;
+        let signed = self.sign(state, &indices, now, signer)?;
         state.release_gpg = String::from_utf8_lossy(&signed.release_gpg).into_owned();
         state.in_release = String::from_utf8_lossy(&signed.in_release).into_owned();
-        state.generation += 1;
-        state.date = date;
         retire(state, &before);
         lock.check()?;
         state.commit(self.storage())?;
@@ -186,6 +186,36 @@ impl Repository {
             generation: state.generation,
             source: Box::new(source),
         })
+    }
+
+    /// Writes the Release and has it signed. A publication that was interrupted before its commit has used up its date and
+    /// its generation: then the next ones are taken.
+    fn sign(
+        &self,
+        state: &mut SuiteState,
+        indices: &[IndexFile],
+        now: Timestamp,
+        signer: &dyn Signer,
+    ) -> Result<SignedRelease, RepoError> {
+        let attempt = |state: &mut SuiteState| {
+            state.release = release(self.settings(), &state.suite, state.date, indices);
+            signer.sign_release(&ReleaseToSign {
+                release: state.release.as_bytes(),
+                generation: state.generation,
+                indices: whole(indices),
+            })
+        };
+        match attempt(state) {
+            Err(SigningError::NotRising {
+                generation, date, ..
+            }) => {
+                state.generation = state.generation.max(generation + 1);
+                state.date = date;
+                state.date = next_date(state, now)?;
+                Ok(attempt(state)?)
+            }
+            signed => Ok(signed?),
+        }
     }
 
     /// Completes every publication that was interrupted after its commit. Where `InRelease` is, everything is.
@@ -256,6 +286,21 @@ fn by_hash(state: &SuiteState, indices: &[IndexFile]) -> Vec<Write> {
         Write::immutable(format!("{folder}/{place}"), content, file.content)
     });
     writes.collect()
+}
+
+/// The plain indices, each from its start.
+fn whole(indices: &[IndexFile]) -> Vec<IndexTail<'_>> {
+    let plain = indices
+        .iter()
+        .filter(|file| file.path.ends_with("/Packages"));
+    plain
+        .map(|file| IndexTail {
+            path: &file.path,
+            from: 0,
+            text: &file.bytes,
+            keep: 0,
+        })
+        .collect()
 }
 
 /// The date of a suite's next publication: later than the last one, and hardly ahead of the clock.

@@ -33,7 +33,7 @@ pub struct Published {
     pub source: Option<Sha256>,
     /// What it holds, whatever its version.
     pub content: Sha256,
-    /// The digest of its signed statement's file; the farm's own packages have none.
+    /// The digest of its signed statement's file; only a keyring package of the first version has none.
     pub statement: Option<Sha256>,
     /// The digest of the .deb.
     pub sha256: Sha256,

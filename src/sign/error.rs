@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::model::SigningError;
+
 /// The farm's keys could not be made, read or trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -80,6 +82,18 @@ pub enum KeyError {
         /// Why it does not.
         reason: String,
     },
+    /// The journal is not what the signer wrote.
+    #[error(
+        "the signer's journal {} was changed: {reason}; nothing is signed until it is restored from your backup, together \
+         with the .index file beside it",
+        path.display()
+    )]
+    JournalChanged {
+        /// The journal.
+        path: PathBuf,
+        /// How it was changed.
+        reason: String,
+    },
     /// A new key could not be made.
     #[error("cannot make {what}: {reason}")]
     Generation {
@@ -98,6 +112,14 @@ impl KeyError {
             action,
             path,
             source,
+        }
+    }
+}
+
+impl From<KeyError> for SigningError {
+    fn from(error: KeyError) -> Self {
+        Self::Unavailable {
+            reason: error.to_string(),
         }
     }
 }

@@ -136,7 +136,7 @@ impl KeyFolder {
 }
 
 /// A file that is there has all of `bytes`: they are written beside it, synced, and renamed.
-fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let beside = path.with_added_extension("new");
     let mut file = fs_err::OpenOptions::new()
         .create(true)
@@ -151,7 +151,7 @@ fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     fs_err::rename(&beside, path)
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     fs_err::File::open(folder)?.sync_all()
 }
 

@@ -5,11 +5,14 @@ use std::path::Path;
 use super::archive_key::ArchiveKey;
 use super::folder::{CreationLock, KeyFolder, Secrecy};
 use super::journal::{Journal, JournalEntry, JournalKind};
+use super::session::Session;
+use super::statement_check::Keyring;
 use super::statement_key::StatementKey;
 use super::verify::{verify_detached, verify_in_release};
-use super::{KeyError, release_check, statement_check};
+use super::{KeyError, statement_check};
 use crate::model::{
-    FarmName, Sha256, SignedRelease, Signer, SigningError, StatementSignature, Timestamp,
+    FarmName, ReleaseToSign, Sha256, SignedRelease, Signer, SigningError, StatementSignature,
+    Timestamp,
 };
 
 /// Where the time comes from.
@@ -76,7 +79,7 @@ impl Keys {
             archive,
             statement,
             public,
-            journal: Journal::new(folder.path(JOURNAL)),
+            journal: Journal::open(folder.path(JOURNAL))?,
             clock,
         })
     }
@@ -92,17 +95,45 @@ impl Keys {
         self.journal.entries()
     }
 
-    fn record(&self, kind: JournalKind, bytes: &[u8]) -> Result<(), SigningError> {
-        let entry = JournalEntry {
-            date: (self.clock)(),
-            kind,
-            sha256: Sha256::of(bytes),
+    pub(super) fn farm(&self) -> &FarmName {
+        &self.farm
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(super) fn journal_file(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Signs a Release file that was checked and is in the journal.
+    pub(super) fn sign_text(
+        &self,
+        release: &[u8],
+        date: Timestamp,
+    ) -> Result<SignedRelease, SigningError> {
+        let signed = self.archive.sign(release, date);
+        let signed = signed.map_err(|error| SigningError::Unavailable {
+            reason: format!("{error:#}"),
+        })?;
+        self.lint(release, &signed, date)?;
+        Ok(signed)
+    }
+
+    /// The ids of the keys in a keyring package, if they are the present ones.
+    fn keys_in(&self, keyring: Option<Keyring>) -> Vec<String> {
+        let present = Keyring {
+            archive_sha256: Sha256::of(&self.public.archive_keyring),
+            statement_sha256: Sha256::of(self.public.statement_pem.as_bytes()),
         };
-        self.journal
-            .append(&entry)
-            .map_err(|error| SigningError::Unavailable {
-                reason: error.to_string(),
-            })
+        if keyring != Some(present) {
+            return Vec::new();
+        }
+        vec![
+            self.public.archive_fingerprint.clone(),
+            self.public.statement_key_id.clone(),
+        ]
     }
 
     /// What we hand out must be what gpgv and sqv accept, today and long enough to do something about it.
@@ -130,35 +161,39 @@ impl Keys {
 }
 
 impl Signer for Keys {
-    fn sign_release(&self, release: &[u8]) -> Result<SignedRelease, SigningError> {
-        let checked = release_check::check(release, &self.farm)
-            .map_err(|reason| SigningError::Refused { reason })?;
-        let kind = JournalKind::Release {
-            suite: checked.suite,
-            release_date: checked.date,
-        };
-        self.record(kind, release)?;
-        let signed = self.archive.sign(release, checked.date).map_err(|error| {
-            SigningError::Unavailable {
-                reason: format!("{error:#}"),
-            }
-        })?;
-        self.lint(release, &signed, checked.date)?;
-        Ok(signed)
+    fn sign_release(&self, release: &ReleaseToSign<'_>) -> Result<SignedRelease, SigningError> {
+        let mut session = Session::open(self, release.release, release.generation)?;
+        for tail in &release.indices {
+            let mut index = session.index(tail.path, tail.from, tail.keep)?;
+            session.feed(&mut index, tail.text)?;
+            session.end(tail.path, index)?;
+        }
+        session.sign()
     }
 
     fn sign_statement(
         &self,
         payload_type: &str,
         payload: &[u8],
-    ) -> Result<StatementSignature, SigningError> {
-        let subjects = statement_check::check(payload_type, payload)
+    ) -> Result<Vec<StatementSignature>, SigningError> {
+        let checked = statement_check::check(payload_type, payload)
             .map_err(|reason| SigningError::Refused { reason })?;
-        self.record(JournalKind::Statement { subjects }, payload)?;
-        Ok(StatementSignature {
+        let kind = JournalKind::Statement {
+            subjects: checked.subjects,
+            packages: checked.packages,
+            keys: self.keys_in(checked.keyring),
+        };
+        self.journal.append(|_| {
+            Ok::<_, SigningError>(JournalEntry {
+                date: self.now(),
+                kind,
+                sha256: Sha256::of(payload),
+            })
+        })?;
+        Ok(vec![StatementSignature {
             key_id: self.public.statement_key_id.clone(),
             signature: self.statement.sign(payload_type, payload),
-        })
+        }])
     }
 }
 

@@ -10,14 +10,17 @@
 mod archive_key;
 mod error;
 mod folder;
+mod index_check;
 mod journal;
 mod keys;
+mod known;
 mod release_check;
+mod session;
 mod statement_check;
 mod statement_key;
 mod verify;
 
 pub use error::KeyError;
-pub use journal::{JournalEntry, JournalKind};
+pub use journal::{JournalEntry, JournalKind, KeptIndex, SignedPackage};
 pub use keys::{Clock, Keys, PublicKeys};
 pub use verify::{VerifyError, verify_detached, verify_in_release};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::index_check::Expected;
 use crate::model::{FarmName, Sha256, Timestamp};
 
 /// The most bytes that a Release file may have.
@@ -14,6 +15,8 @@ pub(super) struct CheckedRelease {
     pub(super) suite: String,
     /// The date, which is also the signature's.
     pub(super) date: Timestamp,
+    /// Each plain `Packages` that it lists.
+    pub(super) indices: BTreeMap<String, Expected>,
 }
 
 /// Checks `release`; fails with the reason, as a sentence without a final stop.
@@ -45,10 +48,18 @@ pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, S
             return Err("the Release is valid until a time before its date".to_owned());
         }
     }
-    check_digests(fields.get("SHA256").ok_or("the Release has no `SHA256`")?)?;
+    let listed = fields.get("SHA256").ok_or("the Release has no `SHA256`")?;
+    for weaker in ["MD5Sum", "SHA1", "SHA512"] {
+        if fields.contains_key(weaker) {
+            return Err(format!(
+                "the Release has `{weaker}`, which is not looked at"
+            ));
+        }
+    }
     Ok(CheckedRelease {
         suite: field("Suite")?.to_owned(),
         date,
+        indices: indices(&digests(listed)?)?,
     })
 }
 
@@ -85,28 +96,52 @@ fn fields(text: &str) -> Result<BTreeMap<&str, Vec<&str>>, String> {
     Ok(fields)
 }
 
-fn check_digests(lines: &[&str]) -> Result<(), String> {
-    let mut paths = std::collections::BTreeSet::new();
+/// What the Release lists.
+fn digests<'a>(lines: &[&'a str]) -> Result<BTreeMap<&'a str, Expected>, String> {
+    let mut listed = BTreeMap::new();
     for line in lines.iter().skip(1) {
         let mut words = line.split_ascii_whitespace();
         let digest = words.next().and_then(|word| word.parse::<Sha256>().ok());
         let size = words.next().and_then(|word| word.parse::<u64>().ok());
         let path = words.next();
-        let (Some(_), Some(_), Some(path), None) = (digest, size, path, words.next()) else {
+        let (Some(sha256), Some(size), Some(path), None) = (digest, size, path, words.next())
+        else {
             return Err(format!(
                 "the Release has the SHA256 line `{}`",
                 line.escape_debug()
             ));
         };
-        if !paths.insert(path) {
+        if listed.insert(path, Expected { sha256, size }).is_some() {
             return Err(format!("the Release lists `{}` twice", path.escape_debug()));
         }
     }
-    if paths.iter().any(|path| path.ends_with("/Packages")) {
-        Ok(())
-    } else {
-        Err("the Release lists no `Packages`, so that apt would find nothing".to_owned())
+    Ok(listed)
+}
+
+/// The plain indices among what is listed. Every other form of an index needs its plain one, which apt holds it against;
+/// what apt could install from in another way is not signed.
+fn indices(listed: &BTreeMap<&str, Expected>) -> Result<BTreeMap<String, Expected>, String> {
+    let mut plain = BTreeMap::new();
+    for (path, expected) in listed {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if name == "Packages" {
+            plain.insert((*path).to_owned(), *expected);
+        } else if name.starts_with("Packages.") || folder.ends_with("/Packages.diff") {
+            let (index, _) = path.split_once("Packages.").unwrap_or((path, ""));
+            if !listed.contains_key(format!("{index}Packages").as_str()) {
+                return Err(format!("the Release lists `{path}` without its plain form"));
+            }
+        } else if !name.starts_with("Contents-") && !name.starts_with("Translation-") {
+            return Err(format!(
+                "the Release lists `{}`, which is no index that this signer reads",
+                path.escape_debug()
+            ));
+        }
     }
+    if plain.is_empty() {
+        return Err("the Release lists no `Packages`, so that apt would find nothing".to_owned());
+    }
+    Ok(plain)
 }
 
 #[cfg(test)]
@@ -132,6 +167,8 @@ SHA256:
         let checked = check(GOOD.as_bytes(), &FarmName::new("acme").unwrap()).unwrap();
         assert_eq!(checked.suite, "bookworm");
         assert_eq!(checked.date.seconds(), 1_769_860_800);
+        let index = checked.indices.get("main/binary-amd64/Packages").unwrap();
+        assert_eq!((index.sha256, index.size), (Sha256::of(b"abc"), 3));
     }
 
     #[test]
@@ -152,6 +189,10 @@ SHA256:
         insta::assert_snapshot!(said(&GOOD.replace("Label:", "Valid-Until: Sat, 31 Jan 2026 11:00:00 UTC\nX:")), @"the Release is valid until a time before its date");
         insta::assert_snapshot!(said(&GOOD.replace("Label:", "\nX:")), @"the Release has the line ``");
         insta::assert_snapshot!(said(&GOOD.replace(" 3 main", " main")), @"the Release has the SHA256 line `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad main/binary-amd64/Packages`");
+        insta::assert_snapshot!(said(&GOOD.replace("amd64/Packages", "amd64/Packages.xz")), @"the Release lists `main/binary-amd64/Packages.xz` without its plain form");
+        insta::assert_snapshot!(said(&GOOD.replace("amd64/Packages", "amd64/Packages.diff/Index")), @"the Release lists `main/binary-amd64/Packages.diff/Index` without its plain form");
+        insta::assert_snapshot!(said(&GOOD.replace("binary-amd64/Packages", "source/Sources")), @"the Release lists `main/source/Sources`, which is no index that this signer reads");
+        insta::assert_snapshot!(said(&GOOD.replace("Label:", "SHA512:\nX:")), @"the Release has `SHA512`, which is not looked at");
         insta::assert_snapshot!(said(GOOD.trim_end()), @"the Release does not end with a line feed");
         insta::assert_snapshot!(said(&GOOD.replace('\n', "\r\n")), @r"the Release has the line `Origin: plugfarm-acme\r`");
         insta::assert_snapshot!(said(&format!("{GOOD}X: {}\n", "x".repeat(MAX_RELEASE))), @"a Release has at most 1048576 bytes");

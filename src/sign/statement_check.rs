@@ -1,8 +1,12 @@
 //! Reads a statement again before it is signed: an in-toto Statement v1, about something, and nothing else.
 
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde_json::json;
+
+use super::journal::SignedPackage;
+use crate::evidence::KEYRING_PREDICATE;
 use crate::model::Sha256;
 
 /// The most bytes that a statement may have.
@@ -27,15 +31,35 @@ struct Statement {
     _rest: BTreeMap<String, serde_json::Value>,
 }
 
+/// What the signer needs to know of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CheckedStatement {
+    /// The digests of what it is about.
+    pub(super) subjects: Vec<Sha256>,
+    /// The packages among that.
+    pub(super) packages: Vec<SignedPackage>,
+    /// What is in the package, if it is the farm's keyring package: the digests of the two files of public keys.
+    pub(super) keyring: Option<Keyring>,
+}
+
+/// The digests of the public keys in a keyring package.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Keyring {
+    pub(super) archive_sha256: Sha256,
+    pub(super) statement_sha256: Sha256,
+}
+
 #[derive(Deserialize)]
 struct Subject {
+    name: Option<String>,
     digest: BTreeMap<String, String>,
     #[serde(flatten)]
     _rest: BTreeMap<String, serde_json::Value>,
 }
 
-/// Checks a payload; gives the digests of the statement's subjects, or fails with the reason.
-pub(super) fn check(payload_type: &str, payload: &[u8]) -> Result<Vec<Sha256>, String> {
+/// Checks a payload; fails with the reason.
+pub(super) fn check(payload_type: &str, payload: &[u8]) -> Result<CheckedStatement, String> {
     if payload_type != PAYLOAD_TYPE {
         return Err(format!(
             "it signs `{PAYLOAD_TYPE}` only, not `{}`",
@@ -56,7 +80,22 @@ pub(super) fn check(payload_type: &str, payload: &[u8]) -> Result<Vec<Sha256>, S
     if statement.subject.is_empty() {
         return Err("the statement is about nothing: it has no subject".to_owned());
     }
-    statement.subject.iter().map(digest).collect()
+    let (mut subjects, mut packages) = (Vec::new(), Vec::new());
+    for subject in statement.subject {
+        let sha256 = digest(&subject)?;
+        subjects.push(sha256);
+        if let Some(name) = subject.name.filter(|name| name.ends_with(".deb")) {
+            packages.push(SignedPackage { name, sha256 });
+        }
+    }
+    let keyring = (statement.predicate_type == KEYRING_PREDICATE).then_some(statement.predicate);
+    let keyring = keyring.map(|predicate| serde_json::from_value(json!(predicate)));
+    let keyring = keyring.transpose();
+    Ok(CheckedStatement {
+        subjects,
+        packages,
+        keyring: keyring.map_err(|error| format!("the keyring's statement is wrong: {error}"))?,
+    })
 }
 
 fn digest(subject: &Subject) -> Result<Sha256, String> {
@@ -80,8 +119,14 @@ mod tests {
 
     #[test]
     fn a_statement_passes_with_its_subjects() {
-        let digests = check(PAYLOAD_TYPE, GOOD.as_bytes()).unwrap();
-        assert_eq!(digests, vec![Sha256::of(b"abc")]);
+        let checked = check(PAYLOAD_TYPE, GOOD.as_bytes()).unwrap();
+        assert_eq!(checked.subjects, [Sha256::of(b"abc")]);
+        let package = SignedPackage {
+            name: "a.deb".to_owned(),
+            sha256: Sha256::of(b"abc"),
+        };
+        assert_eq!(checked.packages, [package]);
+        assert_eq!(checked.keyring, None);
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod sandbox_life;
 mod sandbox_limits;
 mod sandbox_run;
 mod sign_crash;
+mod sign_journal;
 mod sign_keys;
 mod source_access;
 mod source_fetch;

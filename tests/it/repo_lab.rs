@@ -255,11 +255,11 @@ fn write_artifacts(
         });
     }
     let payload = evidence::statement(facts, &subjects);
-    let signature = signer.sign_statement(PAYLOAD_TYPE, &payload).unwrap();
+    let signatures = signer.sign_statement(PAYLOAD_TYPE, &payload).unwrap();
     let path = folder.join(format!("{stem}.deb"));
     fs_err::write(
         path.with_extension("intoto.jsonl"),
-        evidence::envelope(&payload, &[signature]),
+        evidence::envelope(&payload, &signatures),
     )
     .unwrap();
     path

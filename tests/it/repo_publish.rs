@@ -27,6 +27,7 @@ fn a_publication_is_what_apt_reads() {
     .state/bookworm.json
     .swap
     attestations/<64>.intoto.jsonl
+    attestations/<64>.intoto.jsonl
     dists/bookworm/InRelease
     dists/bookworm/Release
     dists/bookworm/Release.gpg

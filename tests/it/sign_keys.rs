@@ -5,8 +5,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use plugfarm::model::{FarmName, Sha256, Signer, Timestamp};
-use plugfarm::sign::{JournalKind, KeyError, Keys, verify_detached, verify_in_release};
+use plugfarm::model::{
+    FarmName, IndexTail, ReleaseToSign, Sha256, SignedRelease, Signer, SigningError, Timestamp,
+};
+use plugfarm::sign::{
+    JournalKind, KeyError, Keys, SignedPackage, verify_detached, verify_in_release,
+};
+
+use crate::repo_lab::clock;
 
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
@@ -25,9 +31,9 @@ fn open(folder: &Path) -> Result<Keys, KeyError> {
 fn release(date: Timestamp) -> String {
     format!(
         "Origin: plugfarm-acme\nLabel: plugfarm-acme\nSuite: bookworm\nCodename: bookworm\nDate: {}\n\
-         Architectures: all amd64\nComponents: main\nSHA256:\n {} 3 main/binary-amd64/Packages\n",
+         Architectures: all amd64\nComponents: main\nSHA256:\n {} 0 main/binary-amd64/Packages\n",
         date.release_date(),
-        Sha256::of(b"abc"),
+        Sha256::of(b""),
     )
 }
 
@@ -36,6 +42,21 @@ fn statement() -> String {
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"a.deb","digest":{{"sha256":"{}"}}}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{{"buildDefinition":{{}}}}}}"#,
         Sha256::of(b"abc")
     )
+}
+
+/// Signs a Release whose index is empty.
+fn sign(keys: &Keys, release: &[u8]) -> Result<SignedRelease, SigningError> {
+    let index = IndexTail {
+        path: "main/binary-amd64/Packages",
+        from: 0,
+        text: b"",
+        keep: 0,
+    };
+    keys.sign_release(&ReleaseToSign {
+        release,
+        generation: 1,
+        indices: vec![index],
+    })
 }
 
 /// Runs a tool that must be there, and gives its output with its error output.
@@ -214,16 +235,10 @@ fn nothing_secret_is_printed() {
 
 /// A folder with a keyring and a signed Release, for the verifiers of Debian.
 fn signed(folder: &Path) -> (Keys, PathBuf) {
-    let keys = open(&folder.join("keys")).unwrap();
-    let now = Timestamp::from_seconds(
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_secs()
-            .cast_signed(),
-    );
+    let keys = Keys::open_or_create(&folder.join("keys"), &farm(), clock).unwrap();
+    let now = clock();
     let text = release(now);
-    let signed = keys.sign_release(text.as_bytes()).unwrap();
+    let signed = sign(&keys, text.as_bytes()).unwrap();
     let out = folder.join("out");
     fs::create_dir(&out).unwrap();
     fs::write(out.join("Release"), text).unwrap();
@@ -270,6 +285,9 @@ fn openssl_verifies_the_statement_signature() {
     let signed = keys
         .sign_statement(PAYLOAD_TYPE, payload.as_bytes())
         .unwrap();
+    let [signed] = signed.as_slice() else {
+        panic!("one key, one signature: {signed:?}");
+    };
     assert_eq!(signed.key_id, keys.public().statement_key_id);
     let encoding = format!(
         "DSSEv1 {} {PAYLOAD_TYPE} {} {payload}",
@@ -305,7 +323,7 @@ fn our_own_verifier_covers_the_text_and_looks_ahead() {
     let home = tempfile::tempdir().unwrap();
     let keys = open(&home.path().join("keys")).unwrap();
     let text = release(noon());
-    let signed = keys.sign_release(text.as_bytes()).unwrap();
+    let signed = sign(&keys, text.as_bytes()).unwrap();
     let keyring = &keys.public().archive_keyring;
     for days in [0, 30, 90, 365, 3650] {
         let at = Timestamp::from_seconds(noon().seconds() + days * 24 * 3600);
@@ -332,10 +350,10 @@ fn every_signature_has_its_line_in_the_journal_and_a_refusal_has_none() {
     let home = tempfile::tempdir().unwrap();
     let keys = open(&home.path().join("keys")).unwrap();
     let text = release(noon());
-    keys.sign_release(text.as_bytes()).unwrap();
+    sign(&keys, text.as_bytes()).unwrap();
     keys.sign_statement(PAYLOAD_TYPE, statement().as_bytes())
         .unwrap();
-    assert!(keys.sign_release(b"Origin: debian\n").is_err());
+    assert!(sign(&keys, b"Origin: debian\n").is_err());
     assert!(keys.sign_statement("text/plain", b"hello").is_err());
     let journal = keys.journal().unwrap();
     assert_eq!(journal.len(), 2);
@@ -343,7 +361,12 @@ fn every_signature_has_its_line_in_the_journal_and_a_refusal_has_none() {
     assert_eq!(
         journal[1].kind,
         JournalKind::Statement {
-            subjects: vec![Sha256::of(b"abc")]
+            subjects: vec![Sha256::of(b"abc")],
+            packages: vec![SignedPackage {
+                name: "a.deb".to_owned(),
+                sha256: Sha256::of(b"abc"),
+            }],
+            keys: Vec::new(),
         }
     );
 }
@@ -354,7 +377,7 @@ fn no_signature_leaves_a_signer_that_cannot_write_its_journal() {
     let folder = home.path().join("keys");
     let keys = open(&folder).unwrap();
     fs::create_dir(folder.join("journal.jsonl")).unwrap();
-    let error = keys.sign_release(release(noon()).as_bytes()).unwrap_err();
+    let error = sign(&keys, release(noon()).as_bytes()).unwrap_err();
     assert!(error.to_string().contains("could not sign"), "{error}");
     assert!(
         keys.sign_statement(PAYLOAD_TYPE, statement().as_bytes())
