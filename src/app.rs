@@ -14,6 +14,9 @@ use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sw
 use crate::sign::{KeyError, Keys};
 use crate::source::{Fetcher, Store};
 
+/// The folder of what is known of the images.
+const IMAGES: &str = "images";
+
 /// The farm could not be set up on this machine.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -170,38 +173,32 @@ impl App {
 
     /// The images of the machine's engine.
     pub async fn images(&self) -> Result<Images, AppError> {
-        Ok(self.images_of(&self.engine().await?))
+        self.images_of(&self.engine().await?)
     }
 
-    fn images_of(&self, engine: &Engine) -> Images {
-        Images::new(
-            engine,
-            self.images_folder(),
-            self.config.images.mirror.clone(),
-        )
-    }
-
-    fn images_folder(&self) -> PathBuf {
-        self.data.join("images")
+    fn images_of(&self, engine: &Engine) -> Result<Images, AppError> {
+        let folder = self.private_folder(IMAGES)?;
+        let mirror = self.config.images.mirror.clone();
+        Ok(Images::new(engine, folder, mirror))
     }
 
     /// The names of the packages that `target` has, if images were made with this data folder. Needs no engine.
     pub fn known_packages(&self, target: Target) -> io::Result<Option<String>> {
-        known_packages(&self.images_folder(), target)
+        known_packages(&self.data.join(IMAGES), target)
     }
 
     /// Where sources are kept. They may be private: the folder is for its owner alone.
     pub fn sources(&self) -> Result<Store, AppError> {
+        self.private_folder("sources")?;
         let path = self.folder("")?;
-        let opened = Store::open(&path)
-            .and_then(|store| keep_private(&path.join("sources")).map(|()| store));
-        opened.map_err(|source| AppError::DataFolder { path, source })
+        Store::open(&path).map_err(|source| AppError::DataFolder { path, source })
     }
 
-    /// The folder that holds a folder for each build; for its owner alone, as sources are.
-    fn builds(&self) -> Result<PathBuf, AppError> {
-        let path = self.folder("builds")?;
-        match keep_private(&path) {
+    /// A folder of the farm's state that only its owner can enter, made if need be.
+    fn private_folder(&self, name: &str) -> Result<PathBuf, AppError> {
+        let path = self.folder(name)?;
+        let owner_alone = std::fs::Permissions::from_mode(0o700);
+        match fs_err::set_permissions(&path, owner_alone) {
             Ok(()) => Ok(path),
             Err(source) => Err(AppError::DataFolder { path, source }),
         }
@@ -211,7 +208,7 @@ impl App {
     pub async fn fetcher(&self) -> Result<Fetcher, AppError> {
         let engine = self.engine().await?;
         let image = self
-            .images_of(&engine)
+            .images_of(&engine)?
             .find(ImageName::Fetcher, Target::Bookworm)
             .await?;
         let image = image.ok_or_else(|| SandboxError::ImageMissing {
@@ -280,11 +277,11 @@ impl App {
         Ok(Farm {
             config: self.config.clone(),
             builder: Builder::Laptop,
-            images: self.images_of(&engine),
+            images: self.images_of(&engine)?,
             engine,
             sources: self.sources()?,
             publisher: self.publisher()?,
-            builds: self.builds()?,
+            builds: self.private_folder("builds")?,
         })
     }
 
@@ -322,10 +319,6 @@ fn draw_instance(path: &Path) -> io::Result<String> {
         }
         Err(error) => Err(error.error),
     }
-}
-
-fn keep_private(folder: &Path) -> io::Result<()> {
-    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
 }
 
 fn public_key(keys: &Keys) -> Result<StatementKey, AppError> {

@@ -12,6 +12,7 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use rustix::fs::Mode;
 
 use crate::app::App;
 use crate::model::printable;
@@ -24,6 +25,8 @@ use usage::WrongUsage;
 /// Runs the command that the process was called with.
 #[must_use]
 pub fn main() -> ExitCode {
+    // What may be read by whom does not depend on the shell that starts a farm; what is secret says so itself.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     let (answer, json) = match Cli::try_parse() {
         Ok(cli) => {
             let json = cli.global.json;

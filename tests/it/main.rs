@@ -30,6 +30,7 @@ mod repo_crash;
 mod repo_keyring;
 mod repo_lab;
 mod repo_publish;
+mod rights;
 mod sandbox_attacks;
 mod sandbox_controls;
 mod sandbox_images;

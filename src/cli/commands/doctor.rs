@@ -1,5 +1,9 @@
 //! `plugfarm doctor`: what is missing on this machine, with the command that mends it.
 
+mod repository;
+
+use std::os::unix::fs::MetadataExt as _;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -7,6 +11,7 @@ use crate::app::{App, AppError};
 use crate::cli::answer::Answer;
 use crate::cli::output;
 use crate::model::{FailureCode, Target};
+use crate::pipeline::now;
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, self_test};
 
 /// How one thing is.
@@ -30,6 +35,7 @@ struct Examined {
 
 pub(in crate::cli) async fn run(app: &App) -> anyhow::Result<Answer> {
     let mut all = vec![data_folder(app), keys(app), bootstrap()];
+    all.extend(repository::examine(app, now()));
     match app.engine().await {
         Ok(engine) => {
             all.push(good("engine", describe(&engine)));
@@ -105,6 +111,13 @@ fn good(what: &str, detail: String) -> Examined {
     }
 }
 
+fn warning(what: &str, detail: String, mend: &str) -> Examined {
+    Examined {
+        state: State::Warning,
+        ..missing(what, detail, mend)
+    }
+}
+
 fn missing(what: &str, detail: String, mend: &str) -> Examined {
     Examined {
         what: what.to_owned(),
@@ -115,13 +128,20 @@ fn missing(what: &str, detail: String, mend: &str) -> Examined {
 }
 
 fn data_folder(app: &App) -> Examined {
+    const OTHERS_WRITE: u32 = 0o022;
+    let what = "data folder";
     match app.folder("") {
-        Ok(path) => good("data folder", path.display().to_string()),
-        Err(error) => missing(
-            "data folder",
-            error.to_string(),
-            "name another one with --data-dir",
-        ),
+        Ok(path)
+            if path
+                .metadata()
+                .is_ok_and(|found| found.mode() & OTHERS_WRITE != 0) =>
+        {
+            let path = path.display();
+            let detail = format!("others may write to {path}, and put keys of their own there");
+            missing(what, detail, &format!("chmod go-w {path}"))
+        }
+        Ok(path) => good(what, path.display().to_string()),
+        Err(error) => missing(what, error.to_string(), "name another one with --data-dir"),
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RepoCommand;
+use crate::cli::output;
 use crate::model::{FailureCode, Sha256, Target};
 use crate::pipeline::now;
 use crate::repo::{Repository, SuiteState};
@@ -17,6 +18,13 @@ pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<An
         RepoCommand::Check => check(app),
     }
 }
+
+/// Why a host would not find the repository.
+pub(super) const NO_URL: &str =
+    "`repository.url` is not set: the keyring package sends hosts to a folder of this machine";
+/// What mends that.
+pub(super) const SET_URL: &str =
+    "serve the folder, and set `repository: {url: \"https://…\"}` in the configuration";
 
 /// What a host needs for its first trust of the farm.
 #[derive(Serialize)]
@@ -63,11 +71,17 @@ fn show(app: &App) -> anyhow::Result<Answer> {
              sha256,
          }| { format!("\nfirst trust of a {target} host:\n  {url}\n  sha256 {sha256}") },
     ));
+    let mut warnings = Vec::new();
+    if app.config.repository.url.is_none() {
+        warnings.push(NO_URL);
+        lines.push(output::warning(&format!("{NO_URL}; {SET_URL}")));
+    }
     if suites.is_empty() {
         lines.push(message.to_owned());
     }
     Ok(Answer::done(message)
         .with(json!({
+            "warnings": warnings,
             "url": repository.url(),
             "fingerprint": fingerprint,
             "suites": suites.iter().map(describe_suite).collect::<Vec<_>>(),
