@@ -98,6 +98,7 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
     }
     let fetched = fetch::run(attempt, request).await?;
     let checked = check::run(attempt, request, fetched)?;
+    version::foresee(attempt, &checked)?;
     let ran = run::run(attempt, checked).await?;
     let inspected = inspect::run(attempt, request, ran).await?;
     let assembled = assemble::run(attempt, inspected)?;

@@ -1,6 +1,7 @@
 //! Which version a package gets: the `n` in `1.0.0-0+deb12u<n>`.
 
 use super::attempt::Attempt;
+use super::check::Checked;
 use super::run::Built;
 use crate::model::{CommitId, DebianVersion, Failure, PluginVersion, Sha256, Stage, Target};
 use crate::repo::Published;
@@ -14,16 +15,29 @@ pub(super) fn choose(
     built: &Built,
     content: Sha256,
 ) -> Result<DebianVersion, Failure> {
-    let manifest = &built.checked.plugin.manifest;
-    let target = attempt.report.target;
-    let history = attempt
-        .farm
-        .publisher
-        .repository
-        .history(&manifest.id.package(), target);
-    let history = history.map_err(|error| error.failure(Stage::Assemble))?;
+    let version = &built.checked.plugin.manifest.version;
+    let history = history(attempt, &built.checked, Stage::Assemble)?;
     let commit = built.checked.source().commit.as_ref();
-    Ok(decide(&manifest.version, target, commit, content, &history))
+    let target = attempt.report.target;
+    Ok(decide(version, target, commit, content, &history))
+}
+
+/// Fails if the repository's state is damaged: better now than after a long build, whose package would get no version.
+pub(super) fn foresee(attempt: &Attempt<'_>, checked: &Checked) -> Result<(), Failure> {
+    history(attempt, checked, Stage::Check).map(drop)
+}
+
+/// What is published of the plugin for the target.
+fn history(
+    attempt: &Attempt<'_>,
+    checked: &Checked,
+    stage: Stage,
+) -> Result<Vec<Published>, Failure> {
+    let package = checked.plugin.manifest.id.package();
+    let repository = &attempt.farm.publisher.repository;
+    repository
+        .history(&package, attempt.report.target)
+        .map_err(|error| error.failure(stage))
 }
 
 fn decide(

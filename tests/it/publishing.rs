@@ -231,3 +231,69 @@ fn a_suite_that_lost_its_state_is_not_begun_again() {
             .contains("it is gone")
     );
 }
+
+#[test]
+fn a_damaged_state_is_noticed_before_anything_is_built() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    fs::write(farm.repository().join(".state/bookworm.json"), "{").unwrap();
+    let failed = farm.run(&["build", plugin.to_str().unwrap(), "--json"]);
+    let report = failed.json();
+    assert_eq!((failed.code, &report["blame"]), (3, &Value::from("farm")));
+    let stages: Vec<_> = report["timings"].as_object().unwrap().keys().collect();
+    assert_eq!(stages, ["fetch", "check"], "{report}");
+}
+
+#[test]
+fn versions_are_published_in_dpkgs_order_however_they_are_named() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    let mut packages = Vec::new();
+    for (before, version) in [("0.0.1", "1.9.0"), ("1.9.0", "1.10.0")] {
+        edit(&plugin.join("wazo/plugin.yml"), before, version);
+        commit(&plugin, 1_700_000_100);
+        packages.push(build(&farm, &plugin));
+    }
+    // As a shell would sort them.
+    let (older, newer) = (packages[0].to_str().unwrap(), packages[1].to_str().unwrap());
+    farm.run(&["publish", newer, older]).succeeds();
+    let shown = farm.run(&["repo", "show"]).succeeds().stdout;
+    let (older, newer) = (
+        shown.find("1.9.0-0").unwrap(),
+        shown.find("1.10.0-0").unwrap(),
+    );
+    assert!(older < newer, "{shown}");
+}
+
+#[test]
+fn what_was_published_beside_a_failure_is_told() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &["--target", "trixie"]);
+    edit(&plugin.join("helloworld.conf"), "***42", "***43");
+    commit(&plugin, 1_700_000_100);
+    let mut batch = vec!["publish".to_owned(), "--json".to_owned()];
+    for target in ["bookworm", "trixie"] {
+        let build = ["build", plugin.to_str().unwrap(), "--target", target];
+        let built = farm.run(&build).succeeds().stdout;
+        batch.push(built.lines().next().unwrap().to_owned());
+    }
+    let batch: Vec<_> = batch.iter().map(String::as_str).collect();
+    let refused = farm.run(&batch);
+    let report = refused.json();
+    assert_eq!(
+        (refused.code, &report["code"]),
+        (1, &Value::from("version-used"))
+    );
+    let told = report["published"].as_array().unwrap();
+    let told: Vec<_> = told.iter().map(|one| &one["suite"]).collect();
+    let shown = farm.run(&["repo", "show", "--json"]).succeeds().json();
+    let suites = shown["suites"].as_array().unwrap();
+    let changed: Vec<_> = suites
+        .iter()
+        .map(|suite| &suite["suite"])
+        .filter(|suite| *suite != "trixie")
+        .collect();
+    assert_eq!(told, changed, "{report}");
+}
