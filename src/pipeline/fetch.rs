@@ -1,11 +1,16 @@
 //! Stage `fetch`: a folder or a repository becomes a pinned source.
 
+use std::path::PathBuf;
+
 use super::attempt::Attempt;
 use super::publish::not_pinned;
 use super::request::Request;
+use crate::config::SourceLimits;
 use crate::model::{Failure, FailureCode, Stage, Target};
 use crate::sandbox::{ImageName, LogEvent, SandboxError};
-use crate::source::{self, Fetcher, Location, RepositoryUrl, Source, from_folder};
+use crate::source::{
+    self, Fetcher, Location, RepositoryUrl, RequestedRef, Source, Store, Subdirectory, from_folder,
+};
 
 /// A source.
 pub(super) struct Fetched {
@@ -19,29 +24,11 @@ pub(super) async fn run(attempt: &mut Attempt<'_>, request: &Request) -> Result<
     let began = attempt.begin(Stage::Fetch)?;
     let fetched = match &request.location {
         Location::Folder(folder) => {
-            let Request {
-                reference,
-                subdirectory,
-                ..
-            } = request.clone();
-            let folder = folder.clone();
-            let (limits, store) = (
-                attempt.farm.config.source.limits.clone(),
-                attempt.farm.sources.clone(),
-            );
-            let taking = move || {
-                from_folder(
-                    &folder,
-                    reference.as_ref(),
-                    subdirectory.as_ref(),
-                    &limits,
-                    &store,
-                )
-            };
-            let taken = tokio::task::spawn_blocking(taking).await;
-            let source = taken.map_err(|error| lost(&error))??;
+            let names = (request.reference.clone(), request.subdirectory.clone());
+            let limits = attempt.farm.config.source.limits.clone();
+            let store = attempt.farm.sources.clone();
             Fetched {
-                source,
+                source: take_folder(folder.clone(), names, limits, store).await?,
                 apart: false,
             }
         }
@@ -56,6 +43,26 @@ pub(super) async fn run(attempt: &mut Attempt<'_>, request: &Request) -> Result<
     attempt.report.source_sha256 = Some(source.sha256);
     attempt.end(Stage::Fetch, began, &summary(source));
     Ok(fetched)
+}
+
+/// Takes a folder of this machine as a source, with the ref and the subdirectory that were asked for.
+///
+/// # Errors
+///
+/// As [`from_folder`].
+pub async fn take_folder(
+    folder: PathBuf,
+    (reference, subdirectory): (Option<RequestedRef>, Option<Subdirectory>),
+    limits: SourceLimits,
+    store: Store,
+) -> Result<Source, Failure> {
+    let taking = move || {
+        let (reference, subdirectory) = (reference.as_ref(), subdirectory.as_ref());
+        from_folder(&folder, reference, subdirectory, &limits, &store)
+    };
+    // It reads the disk for as long as the folder is large.
+    let taken = tokio::task::spawn_blocking(taking).await;
+    taken.map_err(|error| lost(&error))?
 }
 
 async fn fetch_repository(

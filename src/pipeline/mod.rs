@@ -24,6 +24,7 @@ use std::path::Path;
 
 pub use attempt::{Farm, Publisher, now};
 pub use check::read_tree;
+pub use fetch::take_folder;
 pub use observer::Observer;
 pub use publish::{Unpublished, publish_packages};
 pub use report::{ArtifactFile, Conclusion, Report, Timings};

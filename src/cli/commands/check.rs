@@ -7,10 +7,10 @@ use crate::cli::answer::Answer;
 use crate::cli::args::{CheckArgs, SourceArgs};
 use crate::cli::{self, output};
 use crate::model::{Failure, FailureCode, Stage, Target};
-use crate::pipeline::{Conclusion, read_tree};
+use crate::pipeline::{Conclusion, read_tree, take_folder};
 use crate::plugin::{self, CheckOptions, Checked, Known, PackageNames};
 use crate::sandbox::{Cancel, LogEvent};
-use crate::source::{Location, Request, RequestedRef, Source, Subdirectory, from_folder};
+use crate::source::{Location, Request, RequestedRef, Source, Subdirectory};
 
 pub(in crate::cli) async fn run(app: &App, arguments: &CheckArgs) -> anyhow::Result<Answer> {
     let located = locate(&arguments.source)?;
@@ -78,17 +78,8 @@ async fn fetch(app: &App, located: Located) -> anyhow::Result<Result<Source, Fai
     } = located;
     match location {
         Location::Folder(folder) => {
-            let (limits, store) = (app.config.source.limits.clone(), app.sources()?);
-            let take = move || {
-                from_folder(
-                    &folder,
-                    reference.as_ref(),
-                    subdirectory.as_ref(),
-                    &limits,
-                    &store,
-                )
-            };
-            Ok(tokio::task::spawn_blocking(take).await?)
+            let limits = app.config.source.limits.clone();
+            Ok(take_folder(folder, (reference, subdirectory), limits, app.sources()?).await)
         }
         Location::Repository(url) => {
             let fetcher = app.fetcher().await?;
