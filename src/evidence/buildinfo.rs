@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_buildinfo_has_debians_form() {
-        insta::assert_snapshot!(buildinfo(&sample::facts(), &sample::deb()), @r#"
+        insta::assert_snapshot!(buildinfo(&sample::build(), &sample::deb()), @r#"
         Format: 1.0
         Source: wazo-plugind-hello-demo
         Binary: wazo-plugind-hello-demo
@@ -145,14 +145,14 @@ mod tests {
 
     #[test]
     fn a_folders_buildinfo_names_no_commit() {
-        let text = buildinfo(&sample::folder_facts(), &sample::deb());
+        let text = buildinfo(&sample::folder_build(), &sample::deb());
         assert!(text.contains("\nX-Plugfarm-Source: file:hello\n"));
         assert!(!text.contains("Source-Commit") && !text.contains("Source-Ref"));
     }
 
     #[test]
     fn an_environment_cannot_add_a_field() {
-        let mut facts = sample::facts();
+        let mut facts = sample::build();
         facts.environment = vec![("A".to_owned(), "x\"\\\nBinary: other".to_owned())];
         let text = buildinfo(&facts, &sample::deb());
         assert!(

@@ -24,6 +24,7 @@
 //! itself is never claimed: the isolation of a runtime such as runc is one kernel bug deep.
 
 mod buildinfo;
+mod cyclonedx;
 mod dsse;
 mod facts;
 mod key;

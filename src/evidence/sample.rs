@@ -1,6 +1,6 @@
-//! The facts of made-up builds, for this module's tests.
+//! The facts of made-up builds: for this module's tests, and for the stories in `tests/it` that need evidence but no build.
 
-use super::{
+use crate::evidence::{
     Artifact, BuildFacts, Builder, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage,
     LimitFacts, SandboxFacts, SourceFacts,
 };
@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 /// A plugin from a repository, built by a farm.
-pub(super) fn facts() -> BuildFacts {
+pub(crate) fn build() -> BuildFacts {
     let plugin_version = PluginVersion::new("1.0.0").unwrap();
     BuildFacts {
         build: BuildId::new("0198c0de-0000-7000-8000-000000000001").unwrap(),
@@ -55,8 +55,8 @@ pub(super) fn facts() -> BuildFacts {
 }
 
 /// The same plugin from a folder with local changes, built on a laptop.
-pub(super) fn folder_facts() -> BuildFacts {
-    let mut facts = facts();
+pub(crate) fn folder_build() -> BuildFacts {
+    let mut facts = build();
     facts.source.url = "file:hello".to_owned();
     facts.source.requested_ref = None;
     facts.source.resolved_ref = None;
@@ -69,12 +69,12 @@ pub(super) fn folder_facts() -> BuildFacts {
 }
 
 /// The package that both left.
-pub(super) fn deb() -> Artifact {
+pub(crate) fn deb() -> Artifact {
     artifact("wazo-plugind-hello-demo_1.0.0-0+deb12u1_all.deb")
 }
 
 /// Everything that both left.
-pub(super) fn subjects() -> Vec<Artifact> {
+pub(crate) fn subjects() -> Vec<Artifact> {
     vec![
         deb(),
         artifact("wazo-plugind-hello-demo_1.0.0-0+deb12u1_all.buildinfo"),

@@ -3,8 +3,7 @@
 //! Its component is the package; its components are the files that it holds and the packages that it declares to need;
 //! its formulation lists the packages of the image that it was built in, which do not ship.
 
-use serde::Serialize;
-
+use super::cyclonedx::{Bom, Component, Dependency, Formula, Hash, Metadata, Property, Tools};
 use super::facts::{Artifact, BuildFacts};
 use super::package_url::package_url;
 use super::statement::to_json;
@@ -165,99 +164,6 @@ fn image_components(facts: &BuildFacts) -> Vec<Component> {
         .collect()
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Bom {
-    #[serde(rename = "bomFormat")]
-    format: &'static str,
-    spec_version: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    serial_number: Option<String>,
-    version: u32,
-    metadata: Metadata,
-    components: Vec<Component>,
-    dependencies: Vec<Dependency>,
-    formulation: Vec<Formula>,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    tools: Tools,
-    component: Component,
-}
-
-#[derive(Serialize)]
-struct Tools {
-    components: Vec<Component>,
-}
-
-#[derive(Serialize)]
-struct Component {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(rename = "bom-ref")]
-    reference: String,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    hashes: Vec<Hash>,
-    #[serde(rename = "purl", skip_serializing_if = "Option::is_none")]
-    package_url: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    properties: Vec<Property>,
-}
-
-impl Component {
-    fn new(kind: &'static str, reference: &str, name: &str, version: Option<&str>) -> Self {
-        Self {
-            kind,
-            reference: reference.to_owned(),
-            name: name.to_owned(),
-            version: version.map(str::to_owned),
-            hashes: Vec::new(),
-            package_url: None,
-            properties: Vec::new(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Hash {
-    alg: &'static str,
-    content: Sha256,
-}
-
-impl Hash {
-    fn sha256(content: Sha256) -> Self {
-        Self {
-            alg: "SHA-256",
-            content,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Property {
-    name: &'static str,
-    value: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Dependency {
-    #[serde(rename = "ref")]
-    reference: String,
-    depends_on: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Formula {
-    #[serde(rename = "bom-ref")]
-    reference: String,
-    components: Vec<Component>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sample;
@@ -269,7 +175,7 @@ mod tests {
             path: "etc/asterisk/extensions_extra.d/hello 🎉.conf".to_owned(),
             sha256: Sha256::of(b"file"),
         }];
-        String::from_utf8(sbom(&sample::facts(), &sample::deb(), &depends, &files)).unwrap()
+        String::from_utf8(sbom(&sample::build(), &sample::deb(), &depends, &files)).unwrap()
     }
 
     #[test]

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "the snapshot is the whole format")]
     fn a_statement_says_everything_about_a_build() {
-        let written = statement(&sample::facts(), &sample::subjects());
+        let written = statement(&sample::build(), &sample::subjects());
         insta::assert_snapshot!(pretty(&written), @r#"
         {
           "_type": "https://in-toto.io/Statement/v1",
@@ -297,13 +297,13 @@ mod tests {
 
     #[test]
     fn the_same_facts_give_the_same_bytes() {
-        let write = || statement(&sample::facts(), &sample::subjects());
+        let write = || statement(&sample::build(), &sample::subjects());
         assert_eq!(write(), write());
     }
 
     #[test]
     fn a_folder_has_no_repository_to_name() {
-        let written = statement(&sample::folder_facts(), &sample::subjects());
+        let written = statement(&sample::folder_build(), &sample::subjects());
         let read: Statement = serde_json::from_slice(&written).unwrap();
         let dependencies = &read.predicate.build_definition.resolved_dependencies;
         assert!(dependencies.iter().all(|one| one.name != REPOSITORY));
@@ -333,11 +333,11 @@ mod tests {
             )
         };
         assert_eq!(
-            written(&sample::facts()),
+            written(&sample::build()),
             ("plugfarm:farm:acme:runc".to_owned(), 2)
         );
         assert_eq!(
-            written(&sample::folder_facts()),
+            written(&sample::folder_build()),
             ("plugfarm:laptop:local:runc".to_owned(), 1)
         );
     }

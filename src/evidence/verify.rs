@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn payload() -> Vec<u8> {
-        statement(&sample::facts(), &sample::subjects())
+        statement(&sample::build(), &sample::subjects())
     }
 
     /// The payload with the value at `pointer` replaced.
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_signed_statement_says_what_was_built() {
         let statement = verify(&signed(1, &payload()), &[public(2), public(1)]).unwrap();
-        let facts = sample::facts();
+        let facts = sample::build();
         assert_eq!(statement.key(), &public(1));
         assert_eq!(statement.package(), "wazo-plugind-hello-demo");
         assert_eq!(statement.version(), &facts.version);
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_folders_statement_has_no_commit_and_says_so() {
-        let payload = statement(&sample::folder_facts(), &sample::subjects());
+        let payload = statement(&sample::folder_build(), &sample::subjects());
         let statement = verify(&signed(1, &payload), &[public(1)]).unwrap();
         assert_eq!(statement.commit(), None);
         assert!(!statement.pinned());
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_commit_of_either_hash_is_read() {
-        let mut facts = sample::facts();
+        let mut facts = sample::build();
         facts.source.commit = Some(CommitId::new(&"a".repeat(64)).unwrap());
         let payload = statement(&facts, &sample::subjects());
         let statement = verify(&signed(1, &payload), &[public(1)]).unwrap();

@@ -114,7 +114,7 @@ fn dpkg_reads_the_buildinfo() {
     assert!(read.status.success(), "{read:?}");
     insta::assert_snapshot!(String::from_utf8(read.stdout).unwrap(), @r"
     wazo-plugind-hello-demo_1.0.0-0+deb12u1_all.deb
-    1
+    3
     dated
     ");
 }
