@@ -141,8 +141,8 @@ fn render_conclusion(conclusion: &Conclusion) -> String {
     for line in &conclusion.lines {
         text.push_str(&format!("\n{DIM}{:>5} │{DIM:#} {}", line.number, line.text));
     }
-    // Whoever mistyped a command needs not be told that it was not the farm.
-    let blame = conclusion.blame.filter(|blame| *blame != Blame::Caller);
+    // Outside of a build nobody asks whether it was the plugin.
+    let blame = conclusion.stage.and(conclusion.blame);
     if let Some(blame) = blame {
         text.push_str(&format!("\n  whose fault: {}", blame_words(blame)));
     }
@@ -159,6 +159,6 @@ fn blame_words(blame: Blame) -> &'static str {
         Blame::Upstream => {
             "somebody else's (a host or a mirror), neither the plugin's nor the farm's"
         }
-        Blame::Caller => "yours",
+        Blame::Caller => "the command's",
     }
 }

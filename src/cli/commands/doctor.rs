@@ -129,18 +129,15 @@ fn missing(what: &str, detail: String, mend: &str) -> Examined {
 
 fn data_folder(app: &App) -> Examined {
     const OTHERS_WRITE: u32 = 0o022;
-    let what = "data folder";
-    match app.folder("") {
-        Ok(path)
-            if path
-                .metadata()
-                .is_ok_and(|found| found.mode() & OTHERS_WRITE != 0) =>
-        {
-            let path = path.display();
-            let detail = format!("others may write to {path}, and put keys of their own there");
-            missing(what, detail, &format!("chmod go-w {path}"))
-        }
-        Ok(path) => good(what, path.display().to_string()),
+    let (what, path) = ("data folder", app.data().display());
+    let made = app.folder("").map(|_| fs_err::metadata(app.data()));
+    match made {
+        Ok(Ok(found)) if found.mode() & OTHERS_WRITE != 0 => missing(
+            what,
+            format!("others may write to {path}, and put keys of their own there"),
+            &format!("chmod go-w {path}"),
+        ),
+        Ok(_) => good(what, path.to_string()),
         Err(error) => missing(what, error.to_string(), "name another one with --data-dir"),
     }
 }

@@ -25,8 +25,12 @@ pub(super) fn examine(app: &App, now: Timestamp) -> Vec<Examined> {
                 all.push(warning(WHAT, NO_URL.to_owned(), SET_URL));
             }
             if all.is_empty() {
-                let count = suites.len();
-                all.push(good(WHAT, format!("{}, {count} suites", folder.display())));
+                let names = suites.iter().map(|state| state.suite.to_string());
+                let what = match names.collect::<Vec<_>>().join(", ") {
+                    none if none.is_empty() => "nothing is published yet".to_owned(),
+                    names => names,
+                };
+                all.push(good(WHAT, format!("{}: {what}", folder.display())));
             }
         }
         Err(error) => {
