@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_statement_of_a_build_is_none_of_a_keyring_and_the_other_way_round() {
-        let (build, key) = signed(&statement(&sample::facts(), &sample::subjects()));
+        let (build, key) = signed(&statement(&sample::build(), &sample::subjects()));
         assert!(verify_keyring(&build, std::slice::from_ref(&key)).is_err());
         let (keyring, _) = signed(&keyring_statement(&facts()));
         assert!(super::super::verify(&keyring, &[key]).is_err());
