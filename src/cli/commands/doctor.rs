@@ -58,8 +58,7 @@ pub(in crate::cli) async fn run(app: &App) -> anyhow::Result<Answer> {
                 AppError::Engine {
                     source: SandboxError::Unreachable { .. },
                 } => "apt-get install docker.io, and let this user talk to it",
-                AppError::Engine { source } => source.hint(),
-                _ => "as the message says",
+                _ => error.hint().unwrap_or("as the message says"),
             };
             all.push(missing("engine", error.to_string(), mend));
         }
