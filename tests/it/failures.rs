@@ -138,12 +138,6 @@ const RESOURCES: &[Failing] = &[
 /// that let it pass.
 const HELD: &[(&str, &str, &str, &[&str])] = &[
     ("empty-payload", "payload-empty", "", &["payload-empty"]),
-    (
-        "lost-owner",
-        "etc/wazo-fixtures/lost-owner.conf (asterisk:root)",
-        "",
-        &["payload-owner-lost"],
-    ),
     ("new-toplevel", "wazo_fixture", "", &["payload-top-level"]),
     (
         "silent-download",

@@ -82,6 +82,11 @@ const FIXTURES: &[Fixture] = &[
             "grep '\\*\\*\\*42' /etc/asterisk/extensions_extra.d/helloworld.conf",
         )
     },
+    // Only fakeroot believed that it was given away.
+    fixture(
+        "lost-owner",
+        "test $(stat -c %U /etc/wazo-fixtures/lost-owner.conf) = root",
+    ),
     fixture(
         "native",
         "fixture-native &&

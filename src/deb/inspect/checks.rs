@@ -58,9 +58,6 @@ checks! {
     PersonalFolder = "payload-personal-folder", Hold,
         "The payload holds files in `/home` or `/root`, which belong to people.",
         "Ship them below `/usr`, `/etc` or `/var`.";
-    OwnerLost = "payload-owner-lost", Hold,
-        "Files were given to a user or a group, and every file of a package is root's.",
-        "Give them away in the `install` step, which runs on the host as root.";
     DeceptiveName = "payload-deceptive-name", Hold,
         "A name holds invisible characters, or ones that change the order in which it is shown.",
         "Rename it.";
@@ -68,6 +65,9 @@ checks! {
     TemporaryFolder = "payload-temporary-folder", Warn,
         "The payload holds files in `/tmp` or `/var/tmp`, which hosts clean.",
         "Ship them below `/usr`, `/etc` or `/var`.";
+    OwnerLost = "payload-owner-lost", Warn,
+        "Files were given to a user or a group, and every file of a package is root's.",
+        "Give them away in the `install` step, which runs on the host as root.";
     MergedUsr = "payload-merged-usr", Warn,
         "The payload holds files in `/bin`, `/sbin` or `/lib`, which are links into `/usr` on every host.",
         "Put `usr/` before these paths, as in `usr/lib/systemd/system`.";
