@@ -9,7 +9,7 @@ use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
 use crate::model::{FailureCode, Target};
 use crate::pipeline::{Farm, Publisher, now};
-use crate::repo::{Repository, Settings};
+use crate::repo::{Progress, RepoError, Repository, Settings};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
 use crate::sign::{KeyError, Keys};
 use crate::source::{Fetcher, Store};
@@ -64,6 +64,13 @@ pub enum AppError {
         #[from]
         source: EvidenceError,
     },
+    /// The repository's object store is not configured well.
+    #[error(transparent)]
+    Repository {
+        /// Why.
+        #[from]
+        source: RepoError,
+    },
     /// The keys cannot be used.
     #[error(transparent)]
     Keys {
@@ -83,6 +90,7 @@ impl AppError {
             }
             Self::DataFolder { .. } => FailureCode::StorageError,
             Self::Engine { source } => source.code(),
+            Self::Repository { source } => source.code_and_hint().0,
             Self::StatementKey { .. } | Self::Keys { .. } => FailureCode::SignUnavailable,
         }
     }
@@ -100,6 +108,7 @@ impl AppError {
                 Some("check its rights and its disk, or name another folder with --data-dir")
             }
             Self::Engine { source } => Some(source.hint()),
+            Self::Repository { source } => Some(source.code_and_hint().1),
         }
     }
 }
@@ -110,6 +119,8 @@ pub struct App {
     /// The settings.
     pub config: Config,
     data: PathBuf,
+    /// Is told what is sent to an object store.
+    pub progress: Option<Progress>,
 }
 
 impl App {
@@ -125,7 +136,11 @@ impl App {
             None => default_data_folder().ok_or(AppError::NoHome)?,
         };
         let config = config.map(read_config).transpose()?.unwrap_or_default();
-        Ok(Self { config, data })
+        Ok(Self {
+            config,
+            data,
+            progress: None,
+        })
     }
 
     /// The folder of the farm's state.
@@ -258,7 +273,10 @@ impl App {
             archive_keyring: keys.public().archive_keyring.clone(),
             statement_pem: keys.public().statement_pem.clone(),
         };
-        Ok(Repository::new(self.repository_folder(), settings))
+        Ok(match &repository.s3 {
+            Some(bucket) => Repository::in_bucket(bucket, self.progress.clone(), settings)?,
+            None => Repository::new(self.repository_folder(), settings),
+        })
     }
 
     /// What packages are published with.

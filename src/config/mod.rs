@@ -5,6 +5,7 @@
 pub mod environment;
 mod limits;
 mod raw;
+mod raw_s3;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,12 +73,38 @@ pub struct SandboxConfig {
 pub struct RepositoryConfig {
     /// The repository's folder; without it, `repository` in the data folder.
     pub path: Option<PathBuf>,
-    /// The address at which hosts reach the repository; without it, its folder on this machine.
+    /// The bucket that it is in instead of a folder.
+    pub s3: Option<S3Config>,
+    /// The address at which hosts reach the repository; without it, its folder on this machine. A bucket has to have one.
     pub url: Option<String>,
     /// The channel that builds are published in.
     pub channel: Channel,
     /// How long hosts accept a publication. Set it only where something re-signs in time.
     pub valid_for: Option<Duration>,
+}
+
+/// A bucket of an object store with Amazon's S3 interface. Credentials are no settings: they come from where its clients look
+/// for them (environment, profile, web identity, the machine's role).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Config {
+    /// The bucket, which must be there.
+    pub bucket: String,
+    /// The folder in it, without slashes around it; empty for the whole bucket.
+    pub prefix: String,
+    /// The server's address; without it, Amazon's in the region.
+    pub endpoint: Option<String>,
+    /// The bucket's region; without it, the one of the profile.
+    pub region: Option<String>,
+    /// Whether the bucket's name is in the path, not in the host's name.
+    pub path_style: bool,
+    /// Certificates, in PEM, of authorities that the server may use beside the system's.
+    pub certificates: Option<PathBuf>,
+    /// The profile in the files of Amazon's clients; without it, the one that the environment names.
+    pub profile: Option<String>,
+    /// Whether no other farm writes there. Only for a server that does not enforce conditional writes.
+    pub single_writer: bool,
+    /// How long one request is tried again before publishing fails.
+    pub timeout: Duration,
 }
 
 /// What plugins may be called, and what they may depend on.
@@ -124,6 +151,7 @@ impl Default for Config {
             sandbox: SandboxConfig::default(),
             repository: RepositoryConfig {
                 path: None,
+                s3: None,
                 url: None,
                 channel: Channel::stable(),
                 valid_for: None,

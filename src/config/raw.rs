@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use super::raw_s3::{RawS3, check_s3};
 use super::{
     Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SourceConfig,
     SourceLimits,
@@ -98,6 +99,7 @@ struct RawSandbox {
 #[serde(deny_unknown_fields, default)]
 struct RawRepository {
     path: Option<PathBuf>,
+    s3: Option<RawS3>,
     url: Option<String>,
     channel: Option<Channel>,
     valid_for: Option<String>,
@@ -139,19 +141,7 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         sandbox: SandboxConfig {
             runtime: raw.sandbox.runtime.map(runtime).transpose()?,
         },
-        repository: RepositoryConfig {
-            path: raw.repository.path,
-            url: raw
-                .repository
-                .url
-                .map(|url| web_address("repository.url", url))
-                .transpose()?,
-            channel: raw
-                .repository
-                .channel
-                .unwrap_or(defaults.repository.channel),
-            valid_for: duration("repository.valid_for", raw.repository.valid_for)?,
-        },
+        repository: check_repository(raw.repository)?,
         plugins: PluginsConfig {
             reserved_packages: raw.plugins.reserved_packages,
             host_packages: raw
@@ -160,6 +150,30 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
                 .map_or(Ok(defaults.plugins.host_packages), host_packages)?,
         },
     })
+}
+
+fn check_repository(raw: RawRepository) -> Result<RepositoryConfig, ConfigError> {
+    let url = raw.url.map(|url| web_address("repository.url", url));
+    let config = RepositoryConfig {
+        path: raw.path,
+        s3: raw.s3.map(check_s3).transpose()?,
+        url: url.transpose()?,
+        channel: raw.channel.unwrap_or_else(Channel::stable),
+        valid_for: duration("repository.valid_for", raw.valid_for)?,
+    };
+    if config.s3.is_some() && config.path.is_some() {
+        return Err(value_error(
+            "repository.path",
+            "it is in a folder or in a bucket, not in both",
+        ));
+    }
+    if config.s3.is_some() && config.url.is_none() {
+        return Err(value_error(
+            "repository.url",
+            "a repository in a bucket needs it: say where hosts reach it",
+        ));
+    }
+    Ok(config)
 }
 
 fn check_limits(raw: RawLimits) -> Result<Limits, ConfigError> {
@@ -216,7 +230,10 @@ fn check_source(raw: RawSource) -> Result<SourceConfig, ConfigError> {
     })
 }
 
-fn duration(setting: &'static str, text: Option<String>) -> Result<Option<Duration>, ConfigError> {
+pub(super) fn duration(
+    setting: &'static str,
+    text: Option<String>,
+) -> Result<Option<Duration>, ConfigError> {
     let Some(text) = text else { return Ok(None) };
     let parsed = text.parse::<jiff::SignedDuration>().ok();
     match parsed
@@ -249,7 +266,7 @@ fn maintainer(text: String) -> Result<String, ConfigError> {
     }
 }
 
-fn web_address(setting: &'static str, text: String) -> Result<String, ConfigError> {
+pub(super) fn web_address(setting: &'static str, text: String) -> Result<String, ConfigError> {
     const RULE: &str = "it must be an http or https address without credentials, query or blanks";
     let url = url::Url::parse(&text).map_err(|_| value_error(setting, RULE))?;
     let plain = matches!(url.scheme(), "http" | "https")
@@ -295,7 +312,7 @@ fn host_packages(patterns: Vec<String>) -> Result<Vec<String>, ConfigError> {
     }
 }
 
-fn value_error(setting: &'static str, message: &str) -> ConfigError {
+pub(super) fn value_error(setting: &'static str, message: &str) -> ConfigError {
     ConfigError::Value {
         setting,
         message: message.to_owned(),

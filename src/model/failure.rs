@@ -174,6 +174,10 @@ failure_codes! {
     ExtractError = "extract-io", Farm;
     /// A file of the farm could not be read or written.
     StorageError = "storage-io", Farm;
+    /// The repository's object store did not answer, or not well.
+    StorageUnreachable = "storage-unreachable", Upstream;
+    /// The repository's object store does not let the farm in, or is not where it should be.
+    StorageDenied = "storage-denied", Farm;
     /// The evidence does not verify.
     EvidenceInvalid = "evidence-invalid", Partner;
     /// The signer did not sign.

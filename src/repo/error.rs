@@ -151,7 +151,9 @@ impl RepoError {
         Failure::new(stage, code, self.to_string(), hint)
     }
 
-    fn code_and_hint(&self) -> (FailureCode, &'static str) {
+    /// The code that programs compare, and what to do next.
+    #[must_use]
+    pub fn code_and_hint(&self) -> (FailureCode, &'static str) {
         match self {
             Self::Io { .. } => (
                 FailureCode::StorageError,

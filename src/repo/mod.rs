@@ -24,8 +24,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::S3Config;
 use crate::model::{Channel, FarmName, Sha256, Suite, Target};
-use storage::{FsStorage, Storage};
+use storage::{FsStorage, S3Storage, Storage};
 
 pub use admit::Publishable;
 pub use check::{Checked, Verifier};
@@ -33,7 +34,7 @@ pub use error::RepoError;
 pub use lock::RepoLock;
 pub use publish::Publication;
 pub use state::{Published, SuiteState};
-pub use storage::StorageError;
+pub use storage::{Action, Progress, StorageError, Trouble};
 
 /// What the repository says of itself to hosts.
 #[derive(Debug, Clone)]
@@ -71,6 +72,20 @@ impl Repository {
             storage: Arc::new(storage),
             settings,
         }
+    }
+
+    /// The repository in a bucket, which must be there. `progress` is told what is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Setup`], [`StorageError::Io`]. Nothing is asked of the server yet.
+    pub fn in_bucket(
+        config: &S3Config,
+        progress: Option<Progress>,
+        settings: Settings,
+    ) -> Result<Self, RepoError> {
+        let storage = Arc::new(S3Storage::new(config, progress)?);
+        Ok(Self { storage, settings })
     }
 
     /// The repository's folder, where it is one of this machine.

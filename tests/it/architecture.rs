@@ -26,6 +26,9 @@ const LAYERS: &[(&str, u8)] = &[
 const SOLE_IMPORTERS: &[(&str, &str)] = &[
     ("bollard", "src/sandbox/"),
     ("sequoia_openpgp", "src/sign/"),
+    ("aws_config", "src/repo/storage/s3/"),
+    ("aws_sdk_s3", "src/repo/storage/s3/"),
+    ("aws_smithy_http_client", "src/repo/storage/s3/"),
     ("clap", "src/cli/"),
     ("saphyr_parser", "src/plugin/"),
     ("tracing_subscriber", "src/telemetry.rs"),

@@ -176,10 +176,9 @@ impl Lab {
     }
 }
 
-/// The keys and the repository in `folder`, made or found.
-pub(crate) fn open(folder: &Path, change: impl FnOnce(&mut Settings)) -> (Keys, Repository) {
-    let keys = Keys::open_or_create(&folder.join("keys"), &FarmName::local(), clock).unwrap();
-    let mut settings = Settings {
+/// What the repository of a farm with these keys says of itself.
+pub(crate) fn settings(keys: &Keys) -> Settings {
+    Settings {
         farm: FarmName::local(),
         url: None,
         channel: Channel::stable(),
@@ -187,7 +186,13 @@ pub(crate) fn open(folder: &Path, change: impl FnOnce(&mut Settings)) -> (Keys, 
         maintainer: "Test Farm <farm@example.org>".to_owned(),
         archive_keyring: keys.public().archive_keyring.clone(),
         statement_pem: keys.public().statement_pem.clone(),
-    };
+    }
+}
+
+/// The keys and the repository in `folder`, made or found.
+pub(crate) fn open(folder: &Path, change: impl FnOnce(&mut Settings)) -> (Keys, Repository) {
+    let keys = Keys::open_or_create(&folder.join("keys"), &FarmName::local(), clock).unwrap();
+    let mut settings = settings(&keys);
     change(&mut settings);
     let repository = Repository::new(folder.join("the repository"), settings);
     (keys, repository)
@@ -267,8 +272,19 @@ fn write_artifacts(
 
 /// Reads a suite as apt does, but believes nothing: `InRelease`, every index by its hash, every package. Gives the packages.
 pub(crate) fn read_strictly(root: &Path, suite: &Suite, keyring: &[u8]) -> Vec<String> {
-    let folder = root.join(format!("dists/{suite}"));
-    let in_release = fs_err::read(folder.join("InRelease")).unwrap();
+    let fetch = |key: &str| fs_err::read(root.join(key)).unwrap();
+    read_strictly_from(&fetch, suite, keyring)
+}
+
+/// The same from anywhere: `fetch` gives what is at a key.
+pub(crate) fn read_strictly_from(
+    fetch: &dyn Fn(&str) -> Vec<u8>,
+    suite: &Suite,
+    keyring: &[u8],
+) -> Vec<String> {
+    let folder = Path::new("dists").join(suite.to_string());
+    let fetch_from = |path: &Path| fetch(path.to_str().unwrap());
+    let in_release = fetch_from(&folder.join("InRelease"));
     let later = Timestamp::from_seconds(clock().seconds() + 3600);
     let release = verify_in_release(&in_release, keyring, later).unwrap();
     let release = String::from_utf8(release).unwrap();
@@ -284,17 +300,17 @@ pub(crate) fn read_strictly(root: &Path, suite: &Suite, keyring: &[u8]) -> Vec<S
         let place = folder
             .join(path.with_file_name("by-hash/SHA256"))
             .join(digest);
-        let bytes = fs_err::read(place).unwrap();
+        let bytes = fetch_from(&place);
         assert_eq!(Sha256::of(&bytes).to_string(), digest);
         assert_eq!(bytes.len().to_string(), words[1]);
         if words[2] == "main/binary-amd64/Packages" {
-            found = read_packages(root, &String::from_utf8(bytes).unwrap());
+            found = read_packages(fetch, &String::from_utf8(bytes).unwrap());
         }
     }
     found
 }
 
-fn read_packages(root: &Path, text: &str) -> Vec<String> {
+fn read_packages(fetch: &dyn Fn(&str) -> Vec<u8>, text: &str) -> Vec<String> {
     let field = |stanza: &str, name: &str| -> String {
         let start = format!("{name}: ");
         let line = stanza.lines().find_map(|line| line.strip_prefix(&start));
@@ -303,7 +319,7 @@ fn read_packages(root: &Path, text: &str) -> Vec<String> {
     let stanzas = text.split_terminator("\n\n");
     stanzas
         .map(|stanza| {
-            let bytes = fs_err::read(root.join(field(stanza, "Filename"))).unwrap();
+            let bytes = fetch(&field(stanza, "Filename"));
             assert_eq!(Sha256::of(&bytes).to_string(), field(stanza, "SHA256"));
             assert_eq!(bytes.len().to_string(), field(stanza, "Size"));
             format!("{} {}", field(stanza, "Package"), field(stanza, "Version"))

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::{Action, Trouble};
 use crate::model::{FailureCode, Sha256};
 
 /// The storage did not do what it was asked.
@@ -41,6 +42,50 @@ pub enum StorageError {
         /// The object.
         place: String,
     },
+    /// An object whose place is named by its content has another content.
+    #[error("{place} is there already, with other bytes than it should have")]
+    Differs {
+        /// The object.
+        place: String,
+    },
+    /// An object store did not do what it was asked.
+    #[error("cannot {} {place}: {}: {said}", action.verb(), trouble.words(*action))]
+    Service {
+        /// What was tried.
+        action: Action,
+        /// The object, or the bucket.
+        place: String,
+        /// What the answer means.
+        trouble: Trouble,
+        /// What the server said, or what kept it from answering.
+        said: String,
+    },
+    /// An object store did not say whether it wrote what all depends on.
+    #[error("whether {place} was written is not known: {source}")]
+    InDoubt {
+        /// The object.
+        place: String,
+        /// What kept it from being found out.
+        source: Box<StorageError>,
+    },
+    /// An object store would let two farms overwrite each other.
+    #[error("the server of {place} does not enforce conditional writes (If-Match, If-None-Match)")]
+    Unconditional {
+        /// The bucket.
+        place: String,
+    },
+    /// An object store cannot be talked to as it is configured.
+    #[error("the object store cannot be used: {reason}")]
+    Setup {
+        /// Why.
+        reason: String,
+    },
+    /// The right to write was lost: it was not renewed in time.
+    #[error("the right to write, {place}, was lost while publishing")]
+    LeaseLost {
+        /// The lease.
+        place: String,
+    },
     /// Somebody else has the right to write.
     #[error("{holder} has held {place} for {seconds} seconds")]
     Held {
@@ -64,6 +109,16 @@ impl StorageError {
         }
     }
 
+    /// Whether the same may go well later, with nothing changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Service { trouble, .. } => trouble.is_passing(),
+            Self::Held { .. } | Self::LeaseLost { .. } | Self::InDoubt { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whose fault it is, and what to do.
     pub(in crate::repo) fn code_and_hint(&self) -> (FailureCode, &'static str) {
         match self {
@@ -75,7 +130,21 @@ impl StorageError {
                 FailureCode::StorageError,
                 "check the rights of the repository's folder, and its disk",
             ),
-            Self::TooLarge { .. } | Self::Damaged { .. } => (
+            Self::Service { trouble, .. } => trouble.code_and_hint(),
+            Self::InDoubt { source, .. } => (
+                source.code_and_hint().0,
+                "publish again: that finds out, and completes it or starts again",
+            ),
+            Self::Unconditional { .. } => (
+                FailureCode::StorageError,
+                "use a server that does; or set `repository.s3.single_writer: true`, if no other farm writes there",
+            ),
+            Self::Setup { .. } => (
+                FailureCode::StorageError,
+                "see `repository.s3` in the configuration",
+            ),
+            Self::LeaseLost { .. } => (FailureCode::PublishConflict, "publish again"),
+            Self::TooLarge { .. } | Self::Damaged { .. } | Self::Differs { .. } => (
                 FailureCode::StorageError,
                 "restore it from your backup; `plugfarm repo check` tells what else is wrong",
             ),

@@ -1,14 +1,19 @@
 //! Where the repository's objects are kept: a handful of verbs over keys, which are paths relative to the repository's root.
 //!
-//! [`FsStorage`] is a folder of this machine. Nothing here knows what is published, or in which order: a caller writes in
+//! [`FsStorage`] is a folder of this machine, [`S3Storage`] a bucket of an object store. Nothing here knows what is published, or in which order: a caller writes in
 //! waves, each durable before the next begins, and changes what others may change too by compare-and-swap.
 
 mod error;
 mod fs;
 mod fs_lock;
+mod s3;
+#[cfg(test)]
+mod suite;
+mod trouble;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +22,18 @@ use crate::model::{Sha256, Timestamp};
 
 pub use error::StorageError;
 pub(super) use fs::FsStorage;
+pub(super) use s3::S3Storage;
+pub use trouble::{Action, Trouble};
+
+/// Is told how much of a wave was sent, and how much there is to send, in bytes.
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(u64, u64) + Send + Sync>);
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
+}
 
 /// What bytes must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,200 @@
+//! The repository in a bucket: real hosts install from it, farms share it, and the connection to it fails in every way.
+
+use std::time::Duration;
+
+use plugfarm::config::S3Config;
+use plugfarm::model::{FailureCode, Stage, Target};
+use plugfarm::repo::{Publication, RepoError, Repository};
+use plugfarm::sign::verify_in_release;
+
+use crate::fault_proxy::{Fault, FaultProxy};
+use crate::object_store::{BUCKET, ObjectStore, with_credentials};
+use crate::repo_apt::Host;
+use crate::repo_lab::{Lab, Package, clock, read_strictly_from, settings, suite};
+
+const PREFIX: &str = "farms/local";
+const PACKAGE: &str = "wazo-plugind-hello-demo";
+
+macro_rules! with_credentials {
+    ($test:literal, $body:expr) => {
+        with_credentials(concat!(module_path!(), "::", $test), || $body)
+    };
+}
+
+/// A farm's way to the bucket.
+fn repository(lab: &Lab, endpoint: &str) -> Repository {
+    let config = S3Config {
+        bucket: BUCKET.to_owned(),
+        prefix: PREFIX.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        region: None,
+        path_style: true,
+        certificates: None,
+        profile: None,
+        single_writer: false,
+        timeout: Duration::from_secs(4),
+    };
+    let mut settings = settings(&lab.keys);
+    settings.url = Some(format!("http://127.0.0.1:8000/{BUCKET}/{PREFIX}"));
+    Repository::in_bucket(&config, None, settings).unwrap()
+}
+
+fn publish(
+    lab: &Lab,
+    repository: &Repository,
+    package: &Package,
+) -> Result<Publication, RepoError> {
+    let publishable = lab.open(package)?;
+    let lock = repository.lock()?;
+    let suite = suite(package.target);
+    repository.publish(&lock, &suite, &[publishable], clock(), &lab.keys)
+}
+
+fn problems(lab: &Lab, repository: &Repository) -> Vec<String> {
+    let keyring = &lab.keys.public().archive_keyring;
+    let verify = |in_release: &[u8]| {
+        verify_in_release(in_release, keyring, clock()).map_err(|error| error.to_string())
+    };
+    repository.check(&verify).unwrap().problems
+}
+
+/// What hosts find, who believe nothing.
+fn seen(lab: &Lab, store: &ObjectStore) -> Vec<String> {
+    let fetch = |key: &str| store.fetch(&format!("{PREFIX}/{key}")).unwrap().1;
+    let keyring = &lab.keys.public().archive_keyring;
+    read_strictly_from(&fetch, &suite(Target::Bookworm), keyring)
+}
+
+fn version(n: usize) -> Package {
+    Package::new("hello", &format!("1.{n}"))
+}
+
+#[test]
+fn hosts_install_from_a_bucket() {
+    with_credentials!("hosts_install_from_a_bucket", {
+        let (lab, store) = (Lab::new(), ObjectStore::seaweed());
+        let repository = repository(&lab, &store.endpoint());
+        for target in Target::ALL {
+            let package = version(0).with(|package| package.target = target);
+            publish(&lab, &repository, &package).unwrap();
+            let host = Host::relayed(target, store.port);
+            let (name, _) = repository.keyring(target).unwrap().unwrap();
+            let (_, keyring) = store.fetch(&format!("{PREFIX}/{name}")).unwrap();
+            host.install_file(&keyring);
+            host.update();
+            host.run(&format!("apt-get install --yes {PACKAGE}"))
+                .succeeds();
+            let package = version(1).with(|package| package.target = target);
+            publish(&lab, &repository, &package).unwrap();
+            host.update();
+            host.run("apt-get upgrade --yes").succeeds();
+            assert!(host.version(PACKAGE).starts_with("1.1-0+"), "{target}");
+        }
+        assert_eq!(problems(&lab, &repository), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn two_farms_on_one_bucket_lose_nothing() {
+    with_credentials!("two_farms_on_one_bucket_lose_nothing", {
+        let (lab, store) = (Lab::new(), ObjectStore::moto());
+        let packages = |name: &str| -> Vec<_> {
+            let package = |n| lab.open(&Package::new(name, &format!("1.{n}"))).unwrap();
+            (0..3).map(package).collect()
+        };
+        let work = [packages("one"), packages("two")];
+        std::thread::scope(|scope| {
+            for packages in work {
+                let repository = repository(&lab, &store.endpoint());
+                let keys = &lab.keys;
+                scope.spawn(move || {
+                    for package in packages {
+                        let lock = repository.lock().unwrap();
+                        let suite = suite(Target::Bookworm);
+                        repository
+                            .publish(&lock, &suite, &[package], clock(), keys)
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        let found = seen(&lab, &store);
+        let plugins = found.iter().filter(|one| one.starts_with("wazo-plugind-"));
+        assert_eq!(plugins.count(), 6, "{found:?}");
+        let repository = repository(&lab, &store.endpoint());
+        assert_eq!(problems(&lab, &repository), Vec::<String>::new());
+    });
+}
+
+/// What a publication writes, in its order.
+const PLACES: [&str; 4] = ["/pool/", "/by-hash/", ".state/bookworm.json", "InRelease"];
+
+#[test]
+fn what_passes_is_tried_again_and_nobody_notices() {
+    with_credentials!("what_passes_is_tried_again_and_nobody_notices", {
+        let (lab, store) = (Lab::new(), ObjectStore::moto());
+        let proxy = FaultProxy::to(store.port);
+        let repository = repository(&lab, &proxy.endpoint());
+        publish(&lab, &repository, &version(0)).unwrap();
+        let faults = [
+            Fault::Answer(503, "SlowDown"),
+            Fault::Cut,
+            Fault::CutAnswer,
+            Fault::Slow(Duration::from_millis(800)),
+        ];
+        let mut n = 0;
+        for place in PLACES {
+            for fault in faults {
+                n += 1;
+                proxy.plan("PUT", place, 1, fault);
+                publish(&lab, &repository, &version(n)).unwrap();
+                assert_eq!(proxy.heal(), 0, "{place}: {fault:?} was met");
+            }
+        }
+        assert_eq!(seen(&lab, &store).len(), n + 2);
+        assert_eq!(problems(&lab, &repository), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn what_does_not_pass_is_named_and_the_next_publication_completes() {
+    with_credentials!(
+        "what_does_not_pass_is_named_and_the_next_publication_completes",
+        {
+            let (lab, store) = (Lab::new(), ObjectStore::moto());
+            let proxy = FaultProxy::to(store.port);
+            let repository = repository(&lab, &proxy.endpoint());
+            publish(&lab, &repository, &version(0)).unwrap();
+            let faults = [
+                (
+                    Fault::Answer(403, "AccessDenied"),
+                    FailureCode::StorageDenied,
+                ),
+                (
+                    Fault::Answer(507, "InsufficientStorage"),
+                    FailureCode::FarmDiskFull,
+                ),
+                (
+                    Fault::Answer(500, "InternalError"),
+                    FailureCode::StorageUnreachable,
+                ),
+                (Fault::Cut, FailureCode::StorageUnreachable),
+            ];
+            let mut n = 0;
+            for place in PLACES {
+                for (fault, code) in faults {
+                    n += 1;
+                    let before = seen(&lab, &store);
+                    proxy.plan("PUT", place, usize::MAX, fault);
+                    let error = publish(&lab, &repository, &version(n)).unwrap_err();
+                    assert_eq!(error.failure(Stage::Publish).code, code, "{place}: {error}");
+                    assert_eq!(seen(&lab, &store), before, "{place}: {fault:?}");
+                    proxy.heal();
+                    publish(&lab, &repository, &version(n)).unwrap();
+                    assert_eq!(seen(&lab, &store).len(), before.len() + 1);
+                    assert_eq!(problems(&lab, &repository), Vec::<String>::new());
+                }
+            }
+        }
+    );
+}
