@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Sha256, Timestamp};
 
@@ -36,7 +37,7 @@ impl fmt::Debug for Progress {
 }
 
 /// What bytes must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Expected {
     pub(super) sha256: Sha256,
     pub(super) size: u64,

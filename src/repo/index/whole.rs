@@ -1,26 +1,26 @@
-//! The `Packages` indices of a suite, plain and compressed.
+//! The `Packages` indices of a suite, all written anew.
 
 use std::io::{self, Write as _};
 
-use super::layout::{self, ENDINGS};
-use super::state::Published;
-use super::storage::Expected;
+use super::super::layout::{self, ENDINGS};
+use super::super::state::Published;
+use super::super::storage::Expected;
 use crate::model::Architecture;
 
 /// One file of an index.
 #[derive(Clone)]
-pub(super) struct IndexFile {
+pub(in crate::repo) struct IndexFile {
     /// Its place, relative to the suite's folder.
-    pub(super) path: String,
-    pub(super) content: Expected,
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::repo) path: String,
+    pub(in crate::repo) content: Expected,
+    pub(in crate::repo) bytes: Vec<u8>,
 }
 
 /// Every index file of a suite that holds `packages`, which are sorted.
 ///
 /// Packages for all architectures are in each architecture's index too: with `No-Support-for-Architecture-all` apt reads
 /// those alone, and older tools that know no `binary-all` miss nothing.
-pub(super) fn indices(packages: &[Published]) -> io::Result<Vec<IndexFile>> {
+pub(in crate::repo) fn indices(packages: &[Published]) -> io::Result<Vec<IndexFile>> {
     let all = text(packages, Architecture::All);
     let amd64 = text(packages, Architecture::Amd64);
     let mut files = compressed(Architecture::All, &all)?;
@@ -56,7 +56,7 @@ fn compressed(architecture: Architecture, text: &str) -> io::Result<Vec<IndexFil
 }
 
 /// The `Packages` of one architecture: a paragraph for each package, with an empty line after it.
-pub(super) fn text(packages: &[Published], architecture: Architecture) -> String {
+pub(in crate::repo) fn text(packages: &[Published], architecture: Architecture) -> String {
     let fits = |own: Architecture| own == architecture || own == Architecture::All;
     let mut text = String::new();
     for published in packages.iter().filter(|one| fits(one.architecture)) {
