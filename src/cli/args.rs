@@ -172,4 +172,13 @@ pub(super) enum RepoCommand {
     Show,
     /// Verify every published byte against the repository's state and its signatures
     Check,
+    /// Sign what is published again, with a new date, and remove what interrupted publications left
+    Refresh {
+        /// Only these suites; without it, all of them
+        #[arg(long = "suite", value_name = "SUITE")]
+        suites: Vec<String>,
+        /// Only suites of whose validity (`valid_for`) a third is over
+        #[arg(long)]
+        if_due: bool,
+    },
 }

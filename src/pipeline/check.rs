@@ -77,17 +77,10 @@ fn known(farm: &Farm, target: Target) -> Known {
         tracing::warn!(%error, "the list of known packages cannot be read");
         None
     });
-    let published = farm.publisher.repository.suites();
+    let published = farm.publisher.repository.names(target);
     let plugins = published
         .inspect_err(|error| tracing::warn!(%error, "the repository's state cannot be read"))
-        .ok()
-        .map(|suites| {
-            let suites = suites
-                .into_iter()
-                .filter(|state| state.suite.target == target);
-            let packages = suites.flat_map(|state| state.packages);
-            packages.map(|published| published.package).collect()
-        });
+        .ok();
     Known {
         debian: listed
             .map(|names| (target, PackageNames::parse(&names)))

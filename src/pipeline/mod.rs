@@ -26,7 +26,7 @@ pub use attempt::{Farm, Publisher, now};
 pub use check::read_tree;
 pub use fetch::take_folder;
 pub use observer::Observer;
-pub use publish::{Unpublished, publish_packages};
+pub use publish::publish_packages;
 pub use report::{ArtifactFile, Conclusion, Report, Timings};
 pub use request::{PublishRequest, Request};
 pub use verify::{VerifiedPackage, VerifyError, verify_package};

@@ -9,7 +9,7 @@ use super::sign::Signed;
 use super::verify::{VerifiedPackage, verify_package};
 use crate::evidence::VerifiedStatement;
 use crate::model::{Channel, Failure, FailureCode, Stage, Suite, Target, printable};
-use crate::repo::{Publication, Publishable, RepoError};
+use crate::repo::{Batch, Publication, Publishable, RepoError};
 
 /// Publishes what was just built.
 pub(super) fn run(
@@ -24,7 +24,7 @@ pub(super) fn run(
         &request.channel,
         request.unpinned,
     );
-    for publication in published.map_err(|unpublished| unpublished.failure)? {
+    for publication in published? {
         let Publication {
             suite, generation, ..
         } = publication;
@@ -43,32 +43,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// A publication of several packages that failed.
-#[derive(Debug)]
-pub struct Unpublished {
-    /// The suites that were published before.
-    pub published: Vec<Publication>,
-    /// Why the next one was not.
-    pub failure: Failure,
-}
-
-impl From<Failure> for Unpublished {
-    fn from(failure: Failure) -> Self {
-        Self {
-            published: Vec::new(),
-            failure,
-        }
-    }
-}
-
-impl From<RepoError> for Unpublished {
-    fn from(error: RepoError) -> Self {
-        error.failure(Stage::Publish).into()
-    }
-}
-
-/// Publishes packages that this farm built, in the suites of their releases: all of one release, or none. Versions of one
-/// package enter in dpkg's order, however they are named.
+/// Publishes packages that this farm built, in the suites of their releases: all, or none. Versions of one package enter in
+/// dpkg's order, however they are named.
 ///
 /// # Errors
 ///
@@ -78,7 +54,7 @@ pub fn publish_packages(
     packages: &[PathBuf],
     channel: &Channel,
     unpinned: bool,
-) -> Result<Vec<Publication>, Unpublished> {
+) -> Result<Vec<Publication>, Failure> {
     let mut admitted = Vec::new();
     for path in packages {
         admitted.push((admit(publisher, path, unpinned)?, path));
@@ -87,29 +63,29 @@ pub fn publish_packages(
     let mut suites: BTreeMap<Target, Vec<Publishable>> = BTreeMap::new();
     for (statement, path) in admitted {
         let target = statement.target();
-        let publishable = Publishable::open(path, statement)?;
+        let publishable = Publishable::open(path, statement).map_err(failed)?;
         suites.entry(target).or_default().push(publishable);
     }
-    let lock = publisher.repository.lock()?;
-    let mut published = Vec::new();
-    for (target, packages) in suites {
-        let suite = Suite {
-            target,
-            channel: channel.clone(),
-        };
-        let signer = publisher.signer.as_ref();
-        match publisher
-            .repository
-            .publish(&lock, &suite, &packages, now(), signer)
-        {
-            Ok(publication) => published.push(publication),
-            Err(error) => {
-                let failure = error.failure(Stage::Publish);
-                return Err(Unpublished { published, failure });
-            }
-        }
-    }
-    Ok(published)
+    let suite = |target| Suite {
+        target,
+        channel: channel.clone(),
+    };
+    let parts: Vec<_> = suites
+        .into_iter()
+        .map(|(target, packages)| (suite(target), packages))
+        .collect();
+    let batches: Vec<_> = parts
+        .iter()
+        .map(|(suite, packages)| Batch { suite, packages })
+        .collect();
+    let (repository, signer) = (&publisher.repository, publisher.signer.as_ref());
+    let lock = repository.lock().map_err(failed)?;
+    let published = repository.publish(&lock, &batches, now(), signer);
+    published.map_err(failed)
+}
+
+fn failed(error: RepoError) -> Failure {
+    error.failure(Stage::Publish)
 }
 
 /// What this farm has signed of the package at `path`, whose evidence must be whole: all of it is published.

@@ -3,7 +3,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::state::{Published, SuiteState};
+use super::draft::Draft;
+use super::ledger::Published;
 use super::storage::{Content, Expected, Write};
 use super::{RepoError, layout};
 use crate::deb::control::Paragraph;
@@ -79,22 +80,20 @@ impl Publishable {
         )))
     }
 
-    /// Refuses what would change a published version, or would be no upgrade for any host of the suite. `history` is what
-    /// is published for the release, in any channel. Gives what is published of the same content already.
+    /// Refuses what would change a published version, wherever it is published, or would be no upgrade for any host of the
+    /// suite. Gives what is published of the same content already.
     pub(super) fn judge(
         &self,
-        state: &SuiteState,
-        history: &[Published],
+        draft: &Draft<'_>,
+        suite: &Suite,
     ) -> Result<Option<Published>, RepoError> {
         let statement = &self.statement;
+        let history = draft.history(statement.package())?;
         let mut same = None;
-        for published in history
-            .iter()
-            .filter(|published| published.package == statement.package())
-        {
-            if self.is_content_of(published) {
-                same = Some(published);
-            } else if let Some(reason) = self.conflict(published) {
+        for entry in &history {
+            if self.is_content_of(&entry.published) {
+                same = Some(entry);
+            } else if let Some(reason) = self.conflict(&entry.published) {
                 return Err(RepoError::VersionUsed {
                     package: statement.package().to_owned(),
                     version: statement.version().to_string(),
@@ -102,19 +101,18 @@ impl Publishable {
                 });
             }
         }
-        if let Some(same) = same.filter(|same| state.holds(same.sha256)) {
-            return Ok(Some(same.clone()));
-        }
-        match state.highest(statement.package()) {
-            Some(highest) if highest.version >= *statement.version() => {
+        let there = same.is_some_and(|same| same.listing(suite).is_some());
+        let mut listed = history.iter().rev();
+        match listed.find(|entry| entry.listed(suite).is_some()) {
+            Some(highest) if !there && highest.published.version >= *statement.version() => {
                 Err(RepoError::VersionNotHigher {
                     package: statement.package().to_owned(),
                     version: statement.version().to_string(),
-                    published: highest.version.to_string(),
-                    suite: state.suite.to_string(),
+                    published: highest.published.version.to_string(),
+                    suite: suite.to_string(),
                 })
             }
-            _ => Ok(same.cloned()),
+            _ => Ok(same.map(|same| same.published.clone())),
         }
     }
 
@@ -146,7 +144,7 @@ impl Publishable {
     }
 
     /// What is published of it.
-    pub(super) fn entry(&self, published: Timestamp) -> Published {
+    pub(super) fn published(&self, published: Timestamp) -> Published {
         let (statement, deb) = (&self.statement, self.statement.deb());
         let filename = layout::pool(
             statement.package(),

@@ -1,11 +1,14 @@
 //! Verifies every published byte: what hosts see against the state, and the state against the packages and their evidence.
 
+use super::catalog::Catalog;
 use super::index;
-use super::state::{Published, SuiteState};
+use super::ledger::Published;
+use super::root::{Root, SuiteRoot};
 use super::storage::{Expected, Object};
-use super::{RepoError, Repository, layout};
+use super::table::Table;
+use super::{RepoError, Repository, layout, object};
 use crate::evidence::{self, StatementKey};
-use crate::model::{Architecture, Sha256, Target};
+use crate::model::{Architecture, Sha256};
 
 /// The most bytes that a checked text may have.
 const MAX_TEXT: u64 = 4 << 30;
@@ -15,8 +18,8 @@ const MAX_TEXT: u64 = 4 << 30;
 pub struct Checked {
     /// How many suites were looked at.
     pub suites: usize,
-    /// How many packages.
-    pub packages: usize,
+    /// How many packages they have.
+    pub packages: u64,
     /// What is wrong, one sentence each; nothing, if all is well.
     pub problems: Vec<String>,
 }
@@ -25,55 +28,76 @@ pub struct Checked {
 pub type Verifier<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>, String>;
 
 impl Repository {
-    /// Checks every suite: its signature, the indices that its Release lists at both their places, the packages and the
-    /// evidence of each; and what hosts take as their first trust.
+    /// Checks every suite: its signature, the indices that its Release lists at both their places, and that they list what
+    /// the ledger says; every package that was ever published, with its evidence; what went out of use and is kept; and what
+    /// hosts take as their first trust.
     ///
     /// # Errors
     ///
     /// [`RepoError::Storage`] and [`RepoError::State`] for what cannot even be looked at.
     pub fn check(&self, verify: Verifier<'_>) -> Result<Checked, RepoError> {
         let mut checked = Checked::default();
-        for state in self.suites()? {
-            checked.suites += 1;
-            self.check_release(&state, verify, &mut checked.problems)?;
-            self.check_indices(&state, &mut checked.problems)?;
-            for published in &state.packages {
-                checked.packages += 1;
-                self.check_package(published, &mut checked.problems)?;
+        let Some(root) = self.root()? else {
+            return Ok(checked);
+        };
+        let problems = &mut checked.problems;
+        let catalog = readable(root.catalog(self.storage()), problems)?.unwrap_or_default();
+        for leaf in catalog.ledger.leaves() {
+            for entry in readable(leaf.load(self.storage()), problems)?.unwrap_or_default() {
+                self.check_package(&entry.published, problems)?;
             }
         }
-        if checked.suites > 0 {
-            self.check_first_trust(&mut checked.problems)?;
+        for suite in root.suites.values() {
+            checked.suites += 1;
+            checked.packages += suite.packages;
+            self.check_release(suite, verify, problems)?;
+            self.check_indices(suite, &catalog, problems)?;
         }
+        self.check_retired(&catalog, problems)?;
+        self.check_first_trust(&root, problems)?;
         Ok(checked)
     }
 
     /// What hosts take before they trust anything must be what the farm made.
-    fn check_first_trust(&self, problems: &mut Vec<String>) -> Result<(), RepoError> {
-        let (farm, settings) = (&self.settings().farm, self.settings());
-        for target in Target::ALL {
-            if let Some(newest) = self.history(&farm.keyring_package(), target)?.last() {
-                let key = layout::keyring(farm, target);
-                self.check_bytes(&key, newest.expected(), problems)?;
+    fn check_first_trust(&self, root: &Root, problems: &mut Vec<String>) -> Result<(), RepoError> {
+        for suite in root.suites.values() {
+            for write in self.trust(suite) {
+                self.check_bytes(&write.key, write.expected, problems)?;
             }
         }
-        let keyring = Expected::of(&settings.archive_keyring);
-        self.check_bytes(&layout::archive_key(farm), keyring, problems)?;
-        let pem = Expected::of(settings.statement_pem.as_bytes());
-        self.check_bytes(&layout::statement_key(farm), pem, problems)
+        Ok(())
+    }
+
+    /// What earlier publications listed must stay what it was.
+    fn check_retired(
+        &self,
+        catalog: &Catalog,
+        problems: &mut Vec<String>,
+    ) -> Result<(), RepoError> {
+        let retired = readable(catalog.retired.keys(self.storage()), problems)?;
+        for (key, _) in retired.unwrap_or_default() {
+            let named = key.rsplit('/').next().and_then(|name| name.parse().ok());
+            let found = self.storage().digest(&key)?.map(|found| found.sha256);
+            if found.is_none() || found != named {
+                problems.push(format!(
+                    "{key}, of an earlier publication, is missing or was changed"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn check_release(
         &self,
-        state: &SuiteState,
+        root: &SuiteRoot,
         verify: Verifier<'_>,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
-        let suite = &state.suite;
+        let suite = &root.suite;
         for (name, text) in [
-            ("InRelease", &state.in_release),
-            ("Release", &state.release),
-            ("Release.gpg", &state.release_gpg),
+            ("InRelease", &root.in_release),
+            ("Release", &root.release),
+            ("Release.gpg", &root.release_gpg),
         ] {
             let key = format!("{}/{name}", layout::dists(suite));
             let found = self.storage().get(&key, MAX_TEXT)?;
@@ -81,9 +105,9 @@ impl Repository {
                 problems.push(format!("{key} is not what the state says"));
             }
         }
-        match verify(state.in_release.as_bytes()) {
+        match verify(root.in_release.as_bytes()) {
             Err(reason) => problems.push(format!("{suite}: InRelease does not verify: {reason}")),
-            Ok(text) if text.trim_ascii_end() != state.release.as_bytes().trim_ascii_end() => {
+            Ok(text) if text.trim_ascii_end() != root.release.as_bytes().trim_ascii_end() => {
                 problems.push(format!("{suite}: InRelease and Release differ"));
             }
             Ok(_) => {}
@@ -93,32 +117,30 @@ impl Repository {
 
     fn check_indices(
         &self,
-        state: &SuiteState,
+        root: &SuiteRoot,
+        catalog: &Catalog,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
-        let folder = layout::dists(&state.suite);
-        let listed = state.listed();
+        let folder = layout::dists(&root.suite);
+        let listed = root.listed();
         for (path, expected) in &listed {
             for place in [path.clone(), layout::by_hash(path, expected.sha256)] {
                 self.check_bytes(&format!("{folder}/{place}"), *expected, problems)?;
             }
         }
-        for (place, _) in &state.retired {
-            let key = format!("{folder}/{place}");
-            let named = place.rsplit('/').next().and_then(|name| name.parse().ok());
-            let found = self.storage().digest(&key)?.map(|found| found.sha256);
-            if found.is_none() || found != named {
-                problems.push(format!(
-                    "{key}, of an earlier publication, is missing or was changed"
-                ));
-            }
-        }
+        readable(object::load::<Table>(self.storage(), root.table), problems)?;
+        let paragraphs = catalog.ledger.paragraphs(self.storage(), &root.suite);
+        let Some(paragraphs) = readable(paragraphs, problems)? else {
+            return Ok(());
+        };
         for architecture in [Architecture::All, Architecture::Amd64] {
-            let text = index::text(&state.packages, architecture);
+            let text = index::text(&paragraphs, architecture);
             let path = layout::packages(architecture);
             let expected = Expected::of(text.as_bytes());
             if !listed.contains(&(path.clone(), expected)) {
-                problems.push(format!("{folder}/{path} does not list what the state says"));
+                problems.push(format!(
+                    "{folder}/{path} does not list what the ledger says"
+                ));
             }
         }
         Ok(())
@@ -192,5 +214,20 @@ impl Repository {
             None => problems.push(format!("{key} is missing")),
         }
         Ok(())
+    }
+}
+
+/// What was read; or nothing, if it is damaged, which is noted.
+fn readable<T>(
+    read: Result<T, RepoError>,
+    problems: &mut Vec<String>,
+) -> Result<Option<T>, RepoError> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ RepoError::State { .. }) => {
+            problems.push(error.to_string());
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

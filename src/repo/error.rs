@@ -40,12 +40,9 @@ pub enum RepoError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Another publication was faster.
-    #[error("another publication in {suite} was faster")]
-    Conflict {
-        /// The suite.
-        suite: String,
-    },
+    /// Other publications were faster, again and again.
+    #[error("others published meanwhile, again and again")]
+    Conflict,
     /// The repository was made by a farm of another name, which hosts know it by.
     #[error("the repository belongs to the farm `{found}`, and this farm is `{farm}`")]
     OtherFarm {
@@ -121,12 +118,10 @@ pub enum RepoError {
     },
     /// The publication is committed, and hosts do not see it yet.
     #[error(
-        "{suite} is committed as generation {generation}, but hosts do not see it yet: {source}"
+        "the repository is committed as generation {generation}, but hosts do not see it yet: {source}"
     )]
     Unfinished {
-        /// The suite.
-        suite: String,
-        /// Its generation.
+        /// The repository's generation.
         generation: u64,
         /// What stopped it.
         source: Box<RepoError>,
@@ -172,7 +167,7 @@ impl RepoError {
                 FailureCode::StorageError,
                 "set this machine's clock; if the last publication's is the wrong one, wait until it has passed",
             ),
-            Self::Conflict { .. } => (FailureCode::PublishConflict, "try again"),
+            Self::Conflict => (FailureCode::PublishConflict, "try again"),
             Self::Mismatch { .. } | Self::Read { .. } | Self::Evidence { .. } => (
                 FailureCode::EvidenceInvalid,
                 "publish the package that the evidence is about, or build it again with this farm",

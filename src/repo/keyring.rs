@@ -7,7 +7,8 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::admit::stanza;
-use super::state::{Published, SuiteState};
+use super::draft::{Change, Draft};
+use super::ledger::Published;
 use super::storage::{Content, Expected, Write};
 use super::{RepoError, Repository, layout};
 use crate::deb::Spool;
@@ -20,27 +21,27 @@ use crate::deb::scripts::ScriptSet;
 use crate::evidence::{Artifact, KeyringFacts, PAYLOAD_TYPE, envelope, keyring_statement};
 use crate::model::{Architecture, DebianVersion, Sha256, Signer, Suite, Target, Timestamp};
 
-/// The most bytes that a keyring package may have.
-const MAX_KEYRING: u64 = 1 << 20;
-
 impl Repository {
-    /// Adds the keyring package to `state` unless its present content is there. Its version counts its changes, over all
+    /// Adds the keyring package to `suite` unless its present content is there. Its version counts its changes, over all
     /// releases, so that a host which moves to the next release never holds a higher one: `1+deb12`, `2+deb13`.
     pub(super) fn renew_keyring(
         &self,
-        state: &mut SuiteState,
-        history: &[Published],
-        now: Timestamp,
+        draft: &mut Draft<'_>,
+        suite: &Suite,
         signer: &dyn Signer,
     ) -> Result<(), RepoError> {
-        let target = state.suite.target;
+        let (target, now) = (suite.target, draft.now);
         let name = self.settings().farm.keyring_package();
-        let own = history.iter().filter(|published| published.package == name);
-        let highest = own.clone().map(|own| serial(&own.version)).max();
+        let history = draft.history(&name)?;
+        let highest = history
+            .iter()
+            .map(|own| serial(&own.published.version))
+            .max();
         let ending = format!("+deb{}", target.release());
-        let newest = own
-            .filter(|own| own.version.as_str().ends_with(&ending))
-            .max_by(|a, b| a.version.cmp(&b.version));
+        let newest = history
+            .into_iter()
+            .map(|own| own.published)
+            .rfind(|own| own.version.as_str().ends_with(&ending));
 
         let (mut payload, mut spool) = (Payload::default(), Spool::new(Cursor::new(Vec::new())));
         for (path, bytes) in self.keyring_files(target) {
@@ -49,59 +50,34 @@ impl Repository {
         let next = version(highest.unwrap_or(0) + 1, target)?;
         let spec = self.keyring_spec(&name, next, &payload, now);
         let content = content_digest(&spec, &payload)?;
-        let mut published = match newest.filter(|newest| newest.content == content) {
-            Some(newest) => newest.clone(),
+        let published = match newest.filter(|newest| newest.content == content) {
+            Some(newest) => newest,
             None => {
                 let mut deb = Cursor::new(Vec::new());
                 let compression = Compression::for_payload(payload.bytes(), NonZeroU32::MIN);
                 assemble(&spec, payload, &mut spool, compression, &mut deb)?;
-                self.store_keyring(&spec, content, &deb.into_inner(), now)?
+                let deb = Bytes::from(deb.into_inner());
+                let mut published = published(&spec, content, &deb, now)?;
+                let (digest, evidence) = self.attest_keyring(&published, signer)?;
+                published.statement = Some(digest);
+                draft.wave.push(evidence);
+                let (key, expected) = (published.filename.clone(), published.expected());
+                draft
+                    .wave
+                    .push(Write::immutable(key, Content::Bytes(deb), expected));
+                published
             }
         };
-        for own in state.packages.iter_mut().chain([&mut published]) {
-            if own.package == name && own.statement.is_none() {
-                own.statement = Some(self.attest_keyring(own, signer)?);
-            }
-        }
-        if !state.holds(published.sha256) {
-            state.packages.push(published);
-        }
-        Ok(())
+        draft.change(suite, Change::Add(Box::new(published)))
     }
 
-    fn store_keyring(
+    /// Has a statement signed about a keyring package, without which the signer lets none in; gives its digest, and the
+    /// statement on its way to its place.
+    pub(super) fn attest_keyring(
         &self,
-        spec: &PackageSpec,
-        content: Sha256,
-        deb: &[u8],
-        now: Timestamp,
-    ) -> Result<Published, RepoError> {
-        let expected = Expected::of(deb);
-        let (package, version) = (&spec.package, &spec.version);
-        let filename = layout::pool(package, version, spec.architecture, expected.sha256);
-        let bytes = Content::Bytes(Bytes::copy_from_slice(deb));
-        let write = Write::immutable(filename.clone(), bytes, expected);
-        self.storage().write(vec![write])?;
-        let control = read_summary(deb, &ReadLimits::default())?.control;
-        Ok(Published {
-            package: package.clone(),
-            version: version.clone(),
-            architecture: spec.architecture,
-            plugin_version: None,
-            commit: None,
-            source: None,
-            content,
-            statement: None,
-            sha256: expected.sha256,
-            size: expected.size,
-            stanza: stanza(&control, &filename, expected),
-            filename,
-            published: now,
-        })
-    }
-
-    /// Has a statement signed about a keyring package, without which the signer lets none in; gives its digest.
-    fn attest_keyring(&self, own: &Published, signer: &dyn Signer) -> Result<Sha256, RepoError> {
+        own: &Published,
+        signer: &dyn Signer,
+    ) -> Result<(Sha256, Write), RepoError> {
         let settings = self.settings();
         let version = own.version.without_epoch();
         let statement = keyring_statement(&KeyringFacts {
@@ -120,34 +96,7 @@ impl Repository {
         let expected = Expected::of(&evidence);
         let key = layout::attestation(own.sha256);
         let write = Write::immutable(key, Content::Bytes(evidence.into()), expected);
-        self.storage().write(vec![write])?;
-        Ok(expected.sha256)
-    }
-
-    /// Puts the suite's newest keyring package, and the keys themselves, at the names that never change.
-    pub(super) fn place_keyring(&self, state: &SuiteState) -> Result<(), RepoError> {
-        let (farm, settings) = (&self.settings().farm, self.settings());
-        let mut files = vec![
-            (
-                layout::archive_key(farm),
-                Bytes::from(settings.archive_keyring.clone()),
-            ),
-            (
-                layout::statement_key(farm),
-                settings.statement_pem.clone().into(),
-            ),
-        ];
-        if let Some(keyring) = state.highest(&farm.keyring_package()) {
-            let deb = self.storage().get(&keyring.filename, MAX_KEYRING)?;
-            files.extend(deb.map(|deb| (layout::keyring(farm, state.suite.target), deb.bytes)));
-        }
-        let mut wave = Vec::new();
-        for (key, bytes) in files {
-            if self.storage().digest(&key)? != Some(Expected::of(&bytes)) {
-                wave.push(Write::replaced(key, bytes, state.date));
-            }
-        }
-        Ok(self.storage().write(wave)?)
+        Ok((expected.sha256, write))
     }
 
     fn keyring_files(&self, target: Target) -> Vec<(String, Vec<u8>)> {
@@ -220,6 +169,33 @@ impl Repository {
             time,
         }
     }
+}
+
+fn published(
+    spec: &PackageSpec,
+    content: Sha256,
+    deb: &[u8],
+    now: Timestamp,
+) -> Result<Published, RepoError> {
+    let expected = Expected::of(deb);
+    let (package, version) = (&spec.package, &spec.version);
+    let filename = layout::pool(package, version, spec.architecture, expected.sha256);
+    let control = read_summary(deb, &ReadLimits::default())?.control;
+    Ok(Published {
+        package: package.clone(),
+        version: version.clone(),
+        architecture: spec.architecture,
+        plugin_version: None,
+        commit: None,
+        source: None,
+        content,
+        statement: None,
+        sha256: expected.sha256,
+        size: expected.size,
+        stanza: stanza(&control, &filename, expected),
+        filename,
+        published: now,
+    })
 }
 
 fn version(serial: u32, target: Target) -> Result<DebianVersion, RepoError> {

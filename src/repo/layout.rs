@@ -3,16 +3,30 @@
 
 use crate::model::{Architecture, DebianVersion, FarmName, Sha256, Suite, Target};
 
-/// The folder of the suites' states.
+/// The folder of the repository's state.
 pub(super) const STATE: &str = ".state";
 /// The one component of every suite.
 pub(super) const COMPONENT: &str = "main";
 /// The compressions of an index, as endings; the empty one is the index itself.
 pub(super) const ENDINGS: [&str; 3] = ["", ".gz", ".xz"];
 
-/// The state of a suite.
-pub(super) fn state(suite: &str) -> String {
-    format!("{STATE}/{suite}.json")
+/// The root of the repository's state, the one small object that is changed.
+pub(super) const ROOT: &str = ".state/repository.json";
+/// The lease of the one writer, where the storage has no lock.
+pub(super) const LEASE: &str = ".state/writer.json";
+/// The folder of the objects that the root names, and those that they name.
+pub(super) const OBJECTS: &str = ".state/objects";
+
+/// The folder of the pieces of evidence.
+pub(super) const EVIDENCE: &str = "evidence/";
+/// The folder of the suites.
+pub(super) const DISTS: &str = "dists";
+/// The folders of what never changes, and of the suites, where some of it is.
+pub(super) const IMMUTABLE: &[&str] = &[OBJECTS, "pool", "attestations", "evidence", DISTS];
+
+/// An object of the state, named by its content.
+pub(super) fn object(sha256: Sha256) -> String {
+    format!("{OBJECTS}/{sha256}")
 }
 
 /// The folder of a suite, which apt's paths are relative to.
@@ -34,6 +48,11 @@ pub(super) fn by_hash_folder(index: &str) -> String {
 /// The place by content of an index, relative to its suite's folder.
 pub(super) fn by_hash(index: &str, sha256: Sha256) -> String {
     format!("{}/{sha256}", by_hash_folder(index))
+}
+
+/// Whether what is at this key below the suites' folders is named by its content.
+pub(super) fn is_by_content(key: &str) -> bool {
+    key.contains("/by-hash/")
 }
 
 /// The place of a package: named by its content, so that it never changes.

@@ -12,12 +12,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct RepoLock {
     lease: Box<dyn Lease>,
+    /// The generation that everything follows from already.
+    completed: Option<u64>,
 }
 
 impl RepoLock {
     /// Fails when the right was lost meanwhile.
     pub(super) fn check(&self) -> Result<(), StorageError> {
         self.lease.check()
+    }
+
+    /// The generation of the repository that was complete when the lock was taken.
+    pub(super) fn completed(&self) -> Option<u64> {
+        self.completed
     }
 }
 
@@ -29,8 +36,11 @@ impl Repository {
     /// [`StorageError::Held`] when another publication does not end in time; [`RepoError::Storage`], [`RepoError::State`].
     pub fn lock(&self) -> Result<RepoLock, RepoError> {
         let lease = self.storage().acquire(PATIENCE)?;
-        let lock = RepoLock { lease };
-        self.complete(&lock)?;
-        Ok(lock)
+        let root = self.root()?;
+        if let Some(root) = &root {
+            self.complete(root)?;
+        }
+        let completed = root.map(|root| root.generation);
+        Ok(RepoLock { lease, completed })
     }
 }

@@ -1,39 +1,53 @@
 //! The apt repository: what is published, in the form that apt reads, and the protocol by which it changes.
 //!
-//! A suite is one small state file ([`state`]) and the files that follow from it. Publishing writes immutable objects first
-//! (pool, evidence, by-hash indices), then commits by replacing the state file, then writes the plain indices and, last,
-//! `InRelease`. Whoever is interrupted before the commit has changed nothing that a host can see; whoever is interrupted
-//! after it is completed by the next who comes ([`publish`]).
+//! One small object, the [`root`], says what the repository is; what it names is immutable. Publishing writes immutable
+//! objects first (pool, evidence, indices by their content, the parts of the state), then commits by replacing the root
+//! ([`commit`]), then writes what follows from it, `InRelease` last ([`follow`]). Whoever is interrupted before the commit
+//! has changed nothing that a host can see; whoever is interrupted after it is completed by the next who comes.
+//!
+//! Every package that was ever published is in the [`ledger`]; a change of what the suites have is a [`draft`].
 //!
 //! Only what comes with an [`evidence::VerifiedStatement`](crate::evidence::VerifiedStatement) gets in. No secret key is
 //! known here: a [`Signer`](crate::model::Signer) is handed in.
 
 mod admit;
+mod catalog;
 mod check;
+mod collect;
+mod commit;
+mod draft;
 mod error;
+mod follow;
 mod index;
 mod keyring;
 mod layout;
+mod ledger;
 mod lock;
+mod migrate;
+mod object;
 mod publish;
+mod refresh;
 mod release;
-mod state;
+mod root;
+mod show;
 mod storage;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::S3Config;
-use crate::model::{Channel, FarmName, Sha256, Suite, Target};
+use crate::model::{Channel, FarmName, Sha256, Target};
 use storage::{FsStorage, S3Storage, Storage};
 
 pub use admit::Publishable;
 pub use check::{Checked, Verifier};
 pub use error::RepoError;
+pub use ledger::{Entry, Listing, Published};
 pub use lock::RepoLock;
-pub use publish::Publication;
-pub use state::{Published, SuiteState};
+pub use publish::{Batch, Publication};
+pub use show::{Packages, SuiteSummary};
 pub use storage::{Action, Progress, StorageError, Trouble};
 
 /// What the repository says of itself to hosts.
@@ -115,50 +129,6 @@ impl Repository {
         let key = layout::keyring(&self.settings.farm, target);
         let found = self.storage.digest(&key)?;
         Ok(found.map(|found| (key, found.sha256)))
-    }
-
-    /// The states of every suite that anything was published in, sorted by suite.
-    ///
-    /// # Errors
-    ///
-    /// [`RepoError::Storage`], [`RepoError::State`].
-    pub fn suites(&self) -> Result<Vec<SuiteState>, RepoError> {
-        let mut states = Vec::new();
-        let folder = format!("{}/", layout::STATE);
-        for found in self.storage.list(layout::STATE)? {
-            let name = found.key.strip_prefix(&folder);
-            if let Some(suite) = name.and_then(|name| name.strip_suffix(".json")) {
-                states.extend(SuiteState::load(self.storage(), suite)?);
-            }
-        }
-        states.sort_by_key(|state| state.suite.to_string());
-        Ok(states)
-    }
-
-    /// What is published of `package` for `target`, in any channel, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// As [`Repository::suites`].
-    pub fn history(&self, package: &str, target: Target) -> Result<Vec<Published>, RepoError> {
-        let suites = self.suites()?.into_iter();
-        let mut found: Vec<_> = suites
-            .filter(|state| state.suite.target == target)
-            .flat_map(|state| state.packages)
-            .filter(|published| published.package == package)
-            .collect();
-        found.sort_by(|a, b| a.version.cmp(&b.version));
-        found.dedup_by(|a, b| a.sha256 == b.sha256);
-        Ok(found)
-    }
-
-    /// The state of one suite, if anything was published in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Repository::suites`].
-    pub fn suite(&self, suite: &Suite) -> Result<Option<SuiteState>, RepoError> {
-        SuiteState::load(self.storage(), &suite.to_string())
     }
 
     fn storage(&self) -> &dyn Storage {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Settings;
-use super::index::IndexFile;
 use super::layout::COMPONENT;
+use super::storage::Expected;
 use crate::model::{Suite, Timestamp};
 
 /// Writes a Release. Its lines end without blanks, so that the clear-signed form says the same.
@@ -15,7 +15,7 @@ pub(super) fn release(
     settings: &Settings,
     suite: &Suite,
     date: Timestamp,
-    indices: &[IndexFile],
+    listed: &[(String, Expected)],
 ) -> String {
     let origin = settings.farm.origin();
     let mut text = format!(
@@ -32,13 +32,9 @@ pub(super) fn release(
          Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nSHA256:\n",
         settings.farm
     ));
-    for file in indices {
+    for (path, content) in listed {
         // Writing to a string does not fail.
-        let line = writeln!(
-            text,
-            " {} {} {}",
-            file.content.sha256, file.content.size, file.path
-        );
+        let line = writeln!(text, " {} {} {path}", content.sha256, content.size);
         debug_assert!(line.is_ok());
     }
     text

@@ -37,6 +37,7 @@ mod repo_apt;
 mod repo_crash;
 mod repo_keyring;
 mod repo_lab;
+mod repo_migrate;
 mod repo_publish;
 mod repo_s3;
 mod rights;

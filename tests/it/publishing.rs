@@ -221,7 +221,7 @@ fn a_suite_that_lost_its_state_is_not_begun_again() {
     let farm = TestFarm::new();
     let plugin = farm.plugin("helloworld");
     farm.publish(&plugin, &[]);
-    fs::remove_file(farm.repository().join(".state/bookworm.json")).unwrap();
+    fs::remove_file(farm.repository().join(".state/repository.json")).unwrap();
     let refused = farm.run(&["build", plugin.to_str().unwrap(), "--publish", "--json"]);
     assert_eq!(refused.code, 3);
     assert!(

@@ -3,7 +3,7 @@
 use plugfarm::model::{Channel, FailureCode, FarmName, Stage, Suite, Target};
 use plugfarm::repo::{Publishable, RepoError};
 
-use crate::repo_lab::{Lab, Package, files, suite};
+use crate::repo_lab::{Lab, Package, files, publish_in, suite};
 
 fn code(error: &RepoError) -> FailureCode {
     error.failure(Stage::Publish).code
@@ -126,11 +126,25 @@ fn each_release_has_its_suite_and_a_package_of_another_is_refused() {
         .unwrap_err();
     assert_eq!(code(&refused), FailureCode::EvidenceInvalid);
     lab.publish(&trixie).unwrap();
-    lab.publish(&Package::new("hello", "1.0").with(|p| p.commit = 'b'))
-        .unwrap();
+    lab.publish(&Package::new("hello", "1.0")).unwrap();
     let suites: Vec<_> = lab.repository.suites().unwrap();
     let names: Vec<_> = suites.iter().map(|state| state.suite.to_string()).collect();
     assert_eq!(names, ["bookworm", "trixie"]);
+}
+
+#[test]
+fn a_version_is_one_commit_on_every_release() {
+    let lab = Lab::new();
+    let on = |target, version: &str, commit| {
+        Package::new("hello", version).with(|p| (p.target, p.commit) = (target, commit))
+    };
+    lab.publish(&on(Target::Bookworm, "0.0.1", 'a')).unwrap();
+    lab.publish(&on(Target::Trixie, "0.0.1", 'a')).unwrap();
+    lab.publish(&on(Target::Bookworm, "0.0.2", 'b')).unwrap();
+    let refused = lab.publish(&on(Target::Trixie, "0.0.2", 'c')).unwrap_err();
+    insta::assert_snapshot!(refused, @"wazo-plugind-hello-demo 0.0.2-0+deb13u1 is published already, from commit bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    lab.publish(&on(Target::Trixie, "0.0.2", 'b')).unwrap();
+    assert_eq!(lab.problems(), Vec::<String>::new());
 }
 
 #[test]
@@ -254,9 +268,7 @@ fn a_farm_of_another_name_leaves_the_repository_alone() {
     let (keys, renamed) = crate::repo_lab::open(lab.folder.path(), |settings| {
         settings.farm = FarmName::new("renamed").unwrap();
     });
-    let lock = renamed.lock().unwrap();
-    let refused = renamed
-        .publish(&lock, &suite(Target::Bookworm), &[], lab.tick(), &keys)
-        .unwrap_err();
+    let bookworm = suite(Target::Bookworm);
+    let refused = publish_in(&renamed, &keys, &bookworm, &[], lab.tick()).unwrap_err();
     insta::assert_snapshot!(refused, @"the repository belongs to the farm `local`, and this farm is `renamed`");
 }

@@ -12,7 +12,7 @@ use plugfarm::model::{Target, Timestamp};
 use plugfarm::sandbox::{Engine, ImageName, Images};
 
 use crate::repo_crash::publisher_of;
-use crate::repo_lab::{Lab, Package, clock, suite};
+use crate::repo_lab::{Lab, Package, clock, publish_in, suite};
 
 /// Where a host finds the repository.
 const URL: &str = "http://127.0.0.1:8000";
@@ -307,10 +307,7 @@ fn hosts_follow_a_change_of_the_keyring_package_by_upgrade() {
     let (keys, repository) = crate::repo_lab::open(lab.folder.path(), |settings| {
         settings.url = Some(moved.clone())
     });
-    let lock = repository.lock().unwrap();
-    repository
-        .publish(&lock, &suite(Target::Bookworm), &[], clock(), &keys)
-        .unwrap();
+    publish_in(&repository, &keys, &suite(Target::Bookworm), &[], clock()).unwrap();
     host.update();
     host.run("apt-get upgrade --yes").succeeds();
     assert_eq!(host.version("plugfarm-local-keyring"), "2+deb12");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use plugfarm::model::{FailureCode, Stage, Target, Timestamp};
-use plugfarm::repo::Publishable;
+use plugfarm::repo::{Batch, Publishable};
 
 use crate::repo_lab::{Lab, Package, clock, open, read_strictly, suite};
 
@@ -47,7 +47,8 @@ fn publish(
             .suite(&suite)?
             .map_or(0, |state| state.date.seconds());
         let now = Timestamp::from_seconds(last + 1).max(keys_made(repository));
-        repository.publish(&lock, &suite, &[package], now, keys)
+        let (suite, packages) = (&suite, &[package][..]);
+        repository.publish(&lock, &[Batch { suite, packages }], now, keys)
     };
     run().map(drop).map_err(|error: plugfarm::repo::RepoError| {
         println!("{error}");

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use plugfarm::model::{Sha256, Target};
 
-use crate::repo_lab::{Lab, Package, open, suite};
+use crate::repo_lab::{Lab, Package, open, publish_in, suite};
 
 fn dpkg_deb(arguments: &[&str]) -> String {
     let output = Command::new("dpkg-deb").args(arguments).output().unwrap();
@@ -23,10 +23,7 @@ fn move_to(lab: &Lab, url: &str, target: Target) {
     let (keys, repository) = open(lab.folder.path(), |settings| {
         settings.url = Some(url.to_owned());
     });
-    let lock = repository.lock().unwrap();
-    repository
-        .publish(&lock, &suite(target), &[], lab.tick(), &keys)
-        .unwrap();
+    publish_in(&repository, &keys, &suite(target), &[], lab.tick()).unwrap();
 }
 
 #[test]

@@ -15,8 +15,9 @@ use plugfarm::model::{
     Architecture, Channel, CommitId, FarmName, PluginName, PluginVersion, Sha256, Signer, Suite,
     Target, Timestamp,
 };
-use plugfarm::repo::{Publication, Publishable, RepoError, Repository, Settings};
+use plugfarm::repo::{Batch, Publication, Publishable, RepoError, Repository, Settings};
 use plugfarm::sign::{Keys, verify_in_release};
+use tempfile::TempDir;
 
 use crate::facts;
 
@@ -71,7 +72,7 @@ impl Package {
 
 /// A farm without its sandbox: keys, a repository and a workshop.
 pub(crate) struct Lab {
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) keys: Keys,
     pub(crate) repository: Repository,
     now: Cell<Timestamp>,
@@ -83,7 +84,11 @@ impl Lab {
     }
 
     pub(crate) fn with_settings(change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), change)
+    }
+
+    /// A farm in a folder that may have its keys and its repository already.
+    pub(crate) fn in_folder(folder: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let (keys, repository) = open(folder.path(), change);
         Self {
             folder,
@@ -142,9 +147,7 @@ impl Lab {
         packages: &[Publishable],
         now: Timestamp,
     ) -> Result<Publication, RepoError> {
-        let lock = self.repository.lock()?;
-        self.repository
-            .publish(&lock, suite, packages, now, &self.keys)
+        publish_in(&self.repository, &self.keys, suite, packages, now)
     }
 
     /// What `repo check` finds, which is nothing.
@@ -174,6 +177,20 @@ impl Lab {
     pub(crate) fn text(&self, key: &str) -> String {
         fs_err::read_to_string(self.path(key)).unwrap()
     }
+}
+
+/// Publishes in one suite.
+pub(crate) fn publish_in(
+    repository: &Repository,
+    signer: &dyn Signer,
+    suite: &Suite,
+    packages: &[Publishable],
+    now: Timestamp,
+) -> Result<Publication, RepoError> {
+    let lock = repository.lock()?;
+    let batch = Batch { suite, packages };
+    let published = repository.publish(&lock, &[batch], now, signer)?;
+    Ok(published.into_iter().next().unwrap())
 }
 
 /// What the repository of a farm with these keys says of itself.

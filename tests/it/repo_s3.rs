@@ -10,7 +10,7 @@ use plugfarm::sign::verify_in_release;
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::object_store::{BUCKET, ObjectStore, with_credentials};
 use crate::repo_apt::Host;
-use crate::repo_lab::{Lab, Package, clock, read_strictly_from, settings, suite};
+use crate::repo_lab::{Lab, Package, clock, publish_in, read_strictly_from, settings, suite};
 
 const PREFIX: &str = "farms/local";
 const PACKAGE: &str = "wazo-plugind-hello-demo";
@@ -45,9 +45,8 @@ fn publish(
     package: &Package,
 ) -> Result<Publication, RepoError> {
     let publishable = lab.open(package)?;
-    let lock = repository.lock()?;
     let suite = suite(package.target);
-    repository.publish(&lock, &suite, &[publishable], clock(), &lab.keys)
+    publish_in(repository, &lab.keys, &suite, &[publishable], clock())
 }
 
 fn problems(lab: &Lab, repository: &Repository) -> Vec<String> {
@@ -109,11 +108,8 @@ fn two_farms_on_one_bucket_lose_nothing() {
                 let keys = &lab.keys;
                 scope.spawn(move || {
                     for package in packages {
-                        let lock = repository.lock().unwrap();
                         let suite = suite(Target::Bookworm);
-                        repository
-                            .publish(&lock, &suite, &[package], clock(), keys)
-                            .unwrap();
+                        publish_in(&repository, keys, &suite, &[package], clock()).unwrap();
                     }
                 });
             }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::PublishArgs;
-use crate::pipeline::{Conclusion, Unpublished, publish_packages};
+use crate::pipeline::{Conclusion, publish_packages};
 use crate::repo::Publication;
 
 pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<Answer> {
@@ -15,21 +15,18 @@ pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<
         .as_ref()
         .unwrap_or(&app.config.repository.channel);
     let packages = &arguments.packages;
-    let (answer, published) =
-        match publish_packages(&publisher, packages, channel, arguments.unpinned) {
-            Ok(published) => (Answer::done("the packages are published"), published),
-            // What was published before the failure stays so, and is told beside it.
-            Err(Unpublished { published, failure }) => {
-                (Conclusion::from(&failure).into(), published)
-            }
-        };
+    let published = publish_packages(&publisher, packages, channel, arguments.unpinned);
+    let published = match published {
+        Ok(published) => published,
+        Err(failure) => return Ok(Conclusion::from(&failure).into()),
+    };
     let rows: Vec<_> = published.iter().map(describe).collect();
-    Ok(answer
+    Ok(Answer::done("the packages are published")
         .with(json!({ "published": rows }))
         .saying(published.iter().map(words)))
 }
 
-fn describe(publication: &Publication) -> Value {
+pub(super) fn describe(publication: &Publication) -> Value {
     json!({
         "suite": publication.suite.to_string(),
         "generation": publication.generation,
@@ -37,7 +34,7 @@ fn describe(publication: &Publication) -> Value {
     })
 }
 
-fn words(publication: &Publication) -> String {
+pub(super) fn words(publication: &Publication) -> String {
     let what = if publication.changed {
         "now at"
     } else {

@@ -6,16 +6,19 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RepoCommand;
+use crate::cli::commands::publish;
 use crate::cli::output;
-use crate::model::{FailureCode, Sha256, Target};
+use crate::cli::usage::WrongUsage;
+use crate::model::{FailureCode, Sha256, Suite, Target, printable};
 use crate::pipeline::now;
-use crate::repo::{Repository, SuiteState};
+use crate::repo::{Published, Repository, SuiteSummary};
 use crate::sign::verify_in_release;
 
 pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<Answer> {
     match command {
         RepoCommand::Show => show(app),
         RepoCommand::Check => check(app),
+        RepoCommand::Refresh { suites, if_due } => refresh(app, suites, *if_due),
     }
 }
 
@@ -63,7 +66,14 @@ fn show(app: &App) -> anyhow::Result<Answer> {
         format!("repository   {}", repository.url()),
         format!("archive key  {fingerprint}"),
     ];
-    lines.extend(suites.iter().flat_map(suite_in_words));
+    let mut shown = Vec::new();
+    for suite in &suites {
+        let packages: Result<Vec<_>, _> = repository.packages(&suite.suite)?.collect();
+        let packages = packages?;
+        let published = || packages.iter().map(|entry| &entry.published);
+        lines.extend(suite_in_words(suite, published()));
+        shown.push(describe_suite(suite, published()));
+    }
     lines.extend(trust.iter().map(
         |FirstTrust {
              target,
@@ -84,14 +94,17 @@ fn show(app: &App) -> anyhow::Result<Answer> {
             "warnings": warnings,
             "url": repository.url(),
             "fingerprint": fingerprint,
-            "suites": suites.iter().map(describe_suite).collect::<Vec<_>>(),
+            "suites": shown,
             "keyrings": trust,
         }))
         .saying(lines))
 }
 
-fn describe_suite(state: &SuiteState) -> Value {
-    let packages = state.packages.iter().map(|published| {
+fn describe_suite<'a>(
+    state: &SuiteSummary,
+    packages: impl Iterator<Item = &'a Published>,
+) -> Value {
+    let packages = packages.map(|published| {
         json!({
             "package": published.package,
             "version": published.version,
@@ -109,10 +122,13 @@ fn describe_suite(state: &SuiteState) -> Value {
     })
 }
 
-fn suite_in_words(state: &SuiteState) -> Vec<String> {
+fn suite_in_words<'a>(
+    state: &SuiteSummary,
+    packages: impl Iterator<Item = &'a Published>,
+) -> Vec<String> {
     let (suite, generation, date) = (&state.suite, state.generation, state.date);
     let mut lines = vec![format!("\n{suite}, generation {generation}, {date}")];
-    lines.extend(state.packages.iter().map(|published| {
+    lines.extend(packages.map(|published| {
         let commit = published.commit.as_ref();
         let commit = commit.map_or("", |commit| commit.as_str());
         let (package, version) = (&published.package, &published.version);
@@ -149,5 +165,41 @@ fn check(app: &App) -> anyhow::Result<Answer> {
             "packages": packages,
             "problems": checked.problems,
         }))
+        .saying(lines))
+}
+
+fn refresh(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> {
+    let publisher = app.publisher()?;
+    let (repository, now) = (&publisher.repository, now());
+    let known: Vec<_> = repository
+        .suites()?
+        .into_iter()
+        .map(|one| one.suite)
+        .collect();
+    for name in names {
+        if !known.iter().any(|suite| suite.to_string() == *name) {
+            let name = printable(name, 200);
+            return Err(WrongUsage(format!(
+                "nothing is published in `{name}`; `plugfarm repo show` names the suites"
+            ))
+            .into());
+        }
+    }
+    let asked = if if_due { repository.due(now)? } else { known };
+    let chosen = |suite: &Suite| names.is_empty() || names.contains(&suite.to_string());
+    let suites: Vec<_> = asked.into_iter().filter(chosen).collect();
+    let lock = repository.lock()?;
+    let refreshed = repository.refresh(&lock, &suites, now, publisher.signer.as_ref())?;
+    let removed = repository.collect(&lock, now)?;
+    let mut lines: Vec<_> = refreshed.iter().map(publish::words).collect();
+    let message = if refreshed.is_empty() {
+        "no suite is due"
+    } else {
+        "what is published is signed again"
+    };
+    lines.push(message.to_owned());
+    let rows: Vec<_> = refreshed.iter().map(publish::describe).collect();
+    Ok(Answer::done(message)
+        .with(json!({ "refreshed": rows, "removed": removed }))
         .saying(lines))
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 
 use super::super::layout::{self, ENDINGS};
-use super::super::state::Published;
 use super::super::storage::Expected;
 use crate::model::Architecture;
 
@@ -16,13 +15,15 @@ pub(in crate::repo) struct IndexFile {
     pub(in crate::repo) bytes: Vec<u8>,
 }
 
-/// Every index file of a suite that holds `packages`, which are sorted.
+/// Every index file of a suite that holds these paragraphs.
 ///
 /// Packages for all architectures are in each architecture's index too: with `No-Support-for-Architecture-all` apt reads
 /// those alone, and older tools that know no `binary-all` miss nothing.
-pub(in crate::repo) fn indices(packages: &[Published]) -> io::Result<Vec<IndexFile>> {
-    let all = text(packages, Architecture::All);
-    let amd64 = text(packages, Architecture::Amd64);
+pub(in crate::repo) fn indices(
+    paragraphs: &[(Architecture, String)],
+) -> io::Result<Vec<IndexFile>> {
+    let all = text(paragraphs, Architecture::All);
+    let amd64 = text(paragraphs, Architecture::Amd64);
     let mut files = compressed(Architecture::All, &all)?;
     if all == amd64 {
         // Most plugins are for every machine, and compressing is what takes time.
@@ -56,14 +57,13 @@ fn compressed(architecture: Architecture, text: &str) -> io::Result<Vec<IndexFil
 }
 
 /// The `Packages` of one architecture: a paragraph for each package, with an empty line after it.
-pub(in crate::repo) fn text(packages: &[Published], architecture: Architecture) -> String {
+pub(in crate::repo) fn text(
+    paragraphs: &[(Architecture, String)],
+    architecture: Architecture,
+) -> String {
     let fits = |own: Architecture| own == architecture || own == Architecture::All;
-    let mut text = String::new();
-    for published in packages.iter().filter(|one| fits(one.architecture)) {
-        text.push_str(&published.stanza);
-        text.push('\n');
-    }
-    text
+    let own = paragraphs.iter().filter(|(own, _)| fits(*own));
+    own.map(|(_, paragraph)| paragraph.as_str()).collect()
 }
 
 /// The same text gives the same bytes: no name, no time.

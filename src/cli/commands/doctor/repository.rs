@@ -7,7 +7,7 @@ use super::{Examined, good, missing, warning};
 use crate::app::App;
 use crate::cli::commands::repo::{NO_URL, SET_URL};
 use crate::model::{Stage, Timestamp};
-use crate::repo::{RepoError, SuiteState};
+use crate::repo::{RepoError, SuiteSummary};
 
 /// How far a publication may be ahead of the clock, in seconds; the next one waits at most that long for the clock.
 const CLOCK_PATIENCE: i64 = 60;
@@ -41,7 +41,7 @@ pub(super) fn examine(app: &App, now: Timestamp) -> Vec<Examined> {
     all
 }
 
-fn suites(app: &App) -> Result<Vec<SuiteState>, RepoError> {
+fn suites(app: &App) -> Result<Vec<SuiteSummary>, RepoError> {
     // Without keys nothing was published, and another line says what is wrong with them.
     app.repository().map_or(Ok(Vec::new()), |it| it.suites())
 }
@@ -81,7 +81,7 @@ fn closed_to_others(repository: &Path) -> Vec<Examined> {
         .collect()
 }
 
-fn clock(suite: &SuiteState, now: Timestamp) -> Option<Examined> {
+fn clock(suite: &SuiteSummary, now: Timestamp) -> Option<Examined> {
     let behind = suite.date.seconds() - now.seconds();
     (behind > CLOCK_PATIENCE).then(|| {
         warning(

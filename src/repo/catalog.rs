@@ -1,0 +1,113 @@
+//! What all suites have in common: the ledger of every package, and what went out of use.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Ledger;
+use super::storage::{Storage, Write};
+use super::{RepoError, object};
+use crate::model::{Sha256, Timestamp};
+
+/// How long what went out of use is kept, in seconds: a host that fetched an old `InRelease`, perhaps through a cache, still
+/// finds what it lists.
+pub(super) const KEEP: i64 = 7 * 24 * 3600;
+
+/// How many keys one part of the list of what is retired holds.
+const PART: usize = 256;
+
+/// The object that the root names beside the suites' tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Catalog {
+    pub(super) ledger: Ledger,
+    pub(super) retired: Retired,
+}
+
+/// Keys that are not in use any more, oldest first. All but the newest are in objects of their own, so that a busy week costs
+/// the next publication nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retired {
+    sealed: Vec<Part>,
+    open: Vec<(String, Timestamp)>,
+}
+
+/// An object with keys, and when the last of them went out of use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Part {
+    digest: Sha256,
+    last: Timestamp,
+}
+
+impl Retired {
+    /// Notes that `keys` are in use no more since `now`.
+    pub(super) fn add(
+        &mut self,
+        keys: impl IntoIterator<Item = String>,
+        now: Timestamp,
+        wave: &mut Vec<Write>,
+    ) -> Result<(), RepoError> {
+        // The list is in order of time, even where the clock was not.
+        let now = self.open.last().map_or(now, |(_, last)| now.max(*last));
+        self.open.extend(keys.into_iter().map(|key| (key, now)));
+        while self.open.len() > PART {
+            let rest = self.open.split_off(PART);
+            let full = std::mem::replace(&mut self.open, rest);
+            self.sealed.push(Part {
+                digest: object::add(&full, wave)?,
+                last: full.last().map_or(now, |(_, since)| *since),
+            });
+        }
+        Ok(())
+    }
+
+    /// Forgets what was retired long before `now`, and gives the keys that may be removed: those among them that are neither
+    /// `in_use` again nor retired once more since.
+    pub(super) fn expire(
+        &mut self,
+        storage: &dyn Storage,
+        now: Timestamp,
+        in_use: &BTreeSet<String>,
+    ) -> Result<Vec<String>, RepoError> {
+        let old = |since: Timestamp| since.seconds().saturating_add(KEEP) <= now.seconds();
+        let mut expired = BTreeSet::new();
+        let parts = self.sealed.partition_point(|part| old(part.last));
+        for part in self.sealed.drain(..parts) {
+            let keys: Vec<(String, Timestamp)> = object::load(storage, part.digest)?;
+            expired.extend(keys.into_iter().map(|(key, _)| key));
+            expired.insert(super::layout::object(part.digest));
+        }
+        if self.sealed.is_empty() {
+            let open = self.open.partition_point(|(_, since)| old(*since));
+            expired.extend(self.open.drain(..open).map(|(key, _)| key));
+        }
+        if !expired.is_empty() {
+            for (key, _) in self.keys(storage)? {
+                expired.remove(&key);
+            }
+        }
+        Ok(expired.difference(in_use).cloned().collect())
+    }
+
+    /// Every key, and since when it is not in use.
+    pub(super) fn keys(
+        &self,
+        storage: &dyn Storage,
+    ) -> Result<Vec<(String, Timestamp)>, RepoError> {
+        let mut keys = Vec::new();
+        for part in &self.sealed {
+            keys.extend(object::load::<Vec<(String, Timestamp)>>(
+                storage,
+                part.digest,
+            )?);
+        }
+        keys.extend(self.open.iter().cloned());
+        Ok(keys)
+    }
+
+    /// The objects that the list itself is in.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Sha256> + '_ {
+        self.sealed.iter().map(|part| part.digest)
+    }
+}

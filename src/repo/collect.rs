@@ -1,0 +1,93 @@
+//! What nobody needs: objects of publications that were interrupted before their commit.
+
+use std::collections::HashSet;
+
+use super::migrate::old_name;
+use super::root::Root;
+use super::{RepoError, RepoLock, Repository, layout};
+use crate::model::{Sha256, Timestamp};
+
+/// How old what is in no use must be before it goes, in seconds: it may belong to a publication that is under way.
+const AGE: i64 = 24 * 3600;
+
+/// What is in use, by its key.
+#[derive(Default)]
+struct Reachable {
+    /// Digests of keys, which are shorter than the keys.
+    keys: HashSet<Sha256>,
+    /// The packages whose evidence is kept.
+    packages: HashSet<String>,
+}
+
+impl Reachable {
+    fn add(&mut self, key: &str) {
+        self.keys.insert(Sha256::of(key.as_bytes()));
+    }
+
+    fn holds(&self, key: &str) -> bool {
+        let folder = key.strip_prefix(layout::EVIDENCE);
+        let package = folder.and_then(|rest| rest.split('/').nth(1));
+        match package {
+            Some(package) => self.packages.contains(package),
+            None => self.keys.contains(&Sha256::of(key.as_bytes())),
+        }
+    }
+}
+
+impl Repository {
+    /// Removes what no commit has named for a day: what publications left that were interrupted. Gives how many files went.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Storage`], [`RepoError::State`]. Nothing is removed unless the whole state could be read.
+    pub fn collect(&self, lock: &RepoLock, now: Timestamp) -> Result<u64, RepoError> {
+        let Some(root) = self.root()? else {
+            return Ok(0);
+        };
+        let reachable = self.reachable(&root)?;
+        let mut orphans = Vec::new();
+        for folder in layout::IMMUTABLE {
+            for found in self.storage().list(folder)? {
+                let old = found.modified.seconds().saturating_add(AGE) < now.seconds();
+                let immutable = *folder != layout::DISTS || layout::is_by_content(&found.key);
+                if old && immutable && !reachable.holds(&found.key) {
+                    orphans.push(found.key);
+                }
+            }
+        }
+        let left = self.storage().list(layout::STATE)?.into_iter();
+        orphans.extend(
+            left.map(|found| found.key)
+                .filter(|key| old_name(key).is_some()),
+        );
+        lock.check()?;
+        self.storage().delete(&orphans)?;
+        Ok(orphans.len() as u64)
+    }
+
+    fn reachable(&self, root: &Root) -> Result<Reachable, RepoError> {
+        let mut reachable = Reachable::default();
+        let catalog = root.catalog(self.storage())?;
+        for leaf in catalog.ledger.leaves() {
+            reachable.add(&layout::object(leaf.digest));
+            for entry in leaf.load(self.storage())? {
+                let published = entry.published;
+                reachable.add(&published.filename);
+                reachable.add(&layout::attestation(published.sha256));
+                reachable.packages.insert(published.sha256.to_string());
+            }
+        }
+        for (key, _) in catalog.retired.keys(self.storage())? {
+            reachable.add(&key);
+        }
+        let objects = catalog.retired.objects().chain(root.catalog);
+        let tables = root.suites.values().map(|suite| suite.table);
+        for digest in objects.chain(tables) {
+            reachable.add(&layout::object(digest));
+        }
+        for place in root.suites.values().flat_map(|suite| suite.places()) {
+            reachable.add(&place);
+        }
+        Ok(reachable)
+    }
+}

@@ -1,0 +1,339 @@
+//! A publication that is being prepared: the last commit, and the changes that the next one makes to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalog::Catalog;
+use super::ledger::{Entry, Key, Listing, Published};
+use super::root::{Root, SuiteRoot};
+use super::storage::{Storage, Write};
+use super::table::Table;
+use super::{RepoError, Repository, layout, object};
+use crate::model::{DebianVersion, Suite, Timestamp};
+
+/// One change to what a suite has.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "only publications make changes so far, and those only add"
+    )
+)]
+pub(super) enum Change {
+    /// The package enters, unless it is there.
+    Add(Box<Published>),
+    /// The package leaves the indices. The ledger remembers it.
+    Remove {
+        package: String,
+        version: DebianVersion,
+    },
+    /// Only this share of the hosts upgrades to the package by itself, in percent; all, if there is none.
+    Phase {
+        package: String,
+        version: DebianVersion,
+        percent: Option<u8>,
+    },
+}
+
+/// A suite that changes.
+#[derive(Debug)]
+pub(super) struct SuiteDraft {
+    pub(super) suite: Suite,
+    /// Its last generation; 0, if it is new.
+    pub(super) generation: u64,
+    /// The `Date` of its last Release.
+    pub(super) date: Option<Timestamp>,
+    /// What of it is in use no more, unless it turns out to be so still.
+    pub(super) retired: BTreeSet<String>,
+    pub(super) table: Table,
+    /// How many packages it has.
+    pub(super) packages: u64,
+    /// Whether a package entered, left or changed. A suite may be signed again without that.
+    pub(super) changed: bool,
+}
+
+impl SuiteDraft {
+    /// A suite that nothing was published in yet.
+    fn new(suite: Suite) -> Self {
+        Self {
+            suite,
+            generation: 0,
+            date: None,
+            retired: BTreeSet::new(),
+            table: Table::default(),
+            packages: 0,
+            changed: false,
+        }
+    }
+
+    /// The suite as it was last committed.
+    fn open(storage: &dyn Storage, root: &SuiteRoot) -> Result<Self, RepoError> {
+        let mut retired = root.places();
+        retired.insert(layout::object(root.table));
+        Ok(Self {
+            suite: root.suite.clone(),
+            generation: root.generation,
+            date: Some(root.date),
+            retired,
+            table: object::load(storage, root.table)?,
+            packages: root.packages,
+            changed: false,
+        })
+    }
+}
+
+/// Changes to the repository, of which nobody knows yet.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    storage: &'a dyn Storage,
+    pub(super) root: Root,
+    pub(super) catalog: Catalog,
+    pub(super) suites: BTreeMap<String, SuiteDraft>,
+    /// The entries of the ledger that changed.
+    pub(super) entries: BTreeMap<Key, Entry>,
+    /// What is written before the commit.
+    pub(super) wave: Vec<Write>,
+    /// What nobody needs any more after it.
+    pub(super) gone: Vec<String>,
+    /// When it happens.
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Draft<'a> {
+    /// No changes to what `root` says, yet.
+    pub(super) fn new(
+        repository: &'a Repository,
+        root: Root,
+        now: Timestamp,
+    ) -> Result<Self, RepoError> {
+        let storage = repository.storage();
+        Ok(Self {
+            storage,
+            catalog: root.catalog(storage)?,
+            root,
+            suites: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            wave: Vec::new(),
+            gone: Vec::new(),
+            now,
+        })
+    }
+
+    /// Everything that was ever published as `package`, in dpkg's order of versions, with the changes so far.
+    pub(super) fn history(&self, package: &str) -> Result<Vec<Entry>, RepoError> {
+        let published = self.catalog.ledger.of(self.storage, package)?;
+        let mut entries: BTreeMap<Key, Entry> = published
+            .into_iter()
+            .map(|entry| (entry.key(), entry))
+            .collect();
+        let own = |(key, _): &(&Key, &Entry)| key.package == package;
+        let changed = self.entries.iter().filter(own);
+        entries.extend(changed.map(|(key, entry)| (key.clone(), entry.clone())));
+        Ok(entries.into_values().collect())
+    }
+
+    /// The suite as it will be. Whatever is asked for here is signed again, changed or not.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::State`] when it is new, and yet has an `InRelease`, which is never there before the state is: it has lost
+    /// its state, and starting again would take every package from its hosts.
+    pub(super) fn suite(&mut self, suite: &Suite) -> Result<&mut SuiteDraft, RepoError> {
+        let name = suite.to_string();
+        if !self.suites.contains_key(&name) {
+            let draft = match self.root.suites.get(&name) {
+                Some(root) => SuiteDraft::open(self.storage, root)?,
+                None => {
+                    self.check_lost(suite)?;
+                    SuiteDraft::new(suite.clone())
+                }
+            };
+            self.suites.insert(name.clone(), draft);
+        }
+        // It was put there just now, if it was not there.
+        self.suites.get_mut(&name).ok_or_else(|| RepoError::State {
+            place: name,
+            reason: "it is gone".to_owned(),
+        })
+    }
+
+    fn check_lost(&self, suite: &Suite) -> Result<(), RepoError> {
+        let signed = format!("{}/InRelease", layout::dists(suite));
+        if self.storage.head(&signed)?.is_none() {
+            return Ok(());
+        }
+        Err(RepoError::State {
+            place: self.storage.place(layout::ROOT),
+            reason: format!("it is gone, and yet {signed} is there"),
+        })
+    }
+
+    /// Makes a change to `suite`. What is so already is no change.
+    pub(super) fn change(&mut self, suite: &Suite, change: Change) -> Result<(), RepoError> {
+        let name = suite.to_string();
+        let (mut entry, listing) = match change {
+            Change::Add(published) => {
+                let known = self.find(&published.package, &published.version)?;
+                let entry = known.unwrap_or_else(|| Entry::new(*published));
+                if entry.listing(suite).is_some() {
+                    return Ok(());
+                }
+                (entry, self.enter(suite)?)
+            }
+            Change::Remove { package, version } => {
+                let Some((entry, listing)) = self.present(suite, &package, &version)? else {
+                    return Ok(());
+                };
+                let removed = Some(self.now);
+                self.suite(suite)?.packages -= 1;
+                (entry, Listing { removed, ..listing })
+            }
+            Change::Phase {
+                package,
+                version,
+                percent,
+            } => match self.present(suite, &package, &version)? {
+                Some((entry, listing)) if listing.phased != percent => {
+                    let phased = percent;
+                    (entry, Listing { phased, ..listing })
+                }
+                _ => return Ok(()),
+            },
+        };
+        entry.listings.insert(name, listing);
+        self.entries.insert(entry.key(), entry);
+        self.suite(suite)?.changed = true;
+        Ok(())
+    }
+
+    /// The listing of a package that enters `suite`.
+    fn enter(&mut self, suite: &Suite) -> Result<Listing, RepoError> {
+        let since = self.now;
+        let draft = self.suite(suite)?;
+        let serial = draft.table.next;
+        draft.table.next += 1;
+        draft.packages += 1;
+        Ok(Listing {
+            serial,
+            since,
+            removed: None,
+            phased: None,
+        })
+    }
+
+    fn find(&self, package: &str, version: &DebianVersion) -> Result<Option<Entry>, RepoError> {
+        let mut history = self.history(package)?.into_iter();
+        Ok(history.find(|entry| entry.published.version == *version))
+    }
+
+    /// A package that `suite` has, and how.
+    fn present(
+        &self,
+        suite: &Suite,
+        package: &str,
+        version: &DebianVersion,
+    ) -> Result<Option<(Entry, Listing)>, RepoError> {
+        let entry = self.find(package, version)?;
+        Ok(entry.and_then(|entry| {
+            let listing = entry.listing(suite)?.clone();
+            Some((entry, listing))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::tests::published;
+    use super::super::tests::repository;
+    use super::*;
+    use crate::model::{Channel, FarmName, Target};
+
+    fn suite() -> Suite {
+        Suite {
+            target: Target::Bookworm,
+            channel: Channel::stable(),
+        }
+    }
+
+    /// A draft of a first publication, with one package.
+    fn with_draft(test: impl FnOnce(&mut Draft<'_>, &DebianVersion)) {
+        let (_folder, repository) = repository();
+        let root = Root::empty(FarmName::local());
+        let mut draft = Draft::new(&repository, root, Timestamp::from_seconds(1)).unwrap();
+        let package = published("a", "1.0", "Package: a\n".to_owned());
+        let version = package.version.clone();
+        draft
+            .change(&suite(), Change::Add(Box::new(package)))
+            .unwrap();
+        test(&mut draft, &version);
+    }
+
+    fn paragraph(draft: &Draft<'_>) -> Option<String> {
+        let entry = draft.history("a").unwrap().remove(0);
+        let listing = entry.listing(&suite())?;
+        Some(entry.paragraph(listing))
+    }
+
+    #[test]
+    fn what_is_so_already_is_no_change() {
+        with_draft(|draft, version| {
+            let next = draft.suites["bookworm"].table.next;
+            let again = draft.history("a").unwrap().remove(0).published;
+            draft
+                .change(&suite(), Change::Add(Box::new(again)))
+                .unwrap();
+            let absent = Change::Remove {
+                package: "b".to_owned(),
+                version: version.clone(),
+            };
+            draft.change(&suite(), absent).unwrap();
+            let found = &draft.suites["bookworm"];
+            assert_eq!((found.table.next, found.packages), (next, 1));
+        });
+    }
+
+    #[test]
+    fn a_package_that_was_removed_is_remembered_and_may_come_back() {
+        with_draft(|draft, version| {
+            let remove = Change::Remove {
+                package: "a".to_owned(),
+                version: version.clone(),
+            };
+            draft.change(&suite(), remove).unwrap();
+            assert_eq!(paragraph(draft), None);
+            assert_eq!(draft.suites["bookworm"].packages, 0);
+            let entry = draft.history("a").unwrap().remove(0);
+            let gone = entry.listed(&suite()).unwrap();
+            assert_eq!((gone.serial, gone.removed), (0, Some(draft.now)));
+            draft
+                .change(&suite(), Change::Add(Box::new(entry.published)))
+                .unwrap();
+            let back = draft.history("a").unwrap().remove(0);
+            assert_eq!(
+                back.listing(&suite()).unwrap().serial,
+                1,
+                "no number is used again"
+            );
+        });
+    }
+
+    #[test]
+    fn a_phase_is_a_line_of_the_paragraph() {
+        with_draft(|draft, version| {
+            let mut phase = |percent| {
+                let change = Change::Phase {
+                    package: "a".to_owned(),
+                    version: version.clone(),
+                    percent,
+                };
+                draft.change(&suite(), change).unwrap();
+                paragraph(draft).unwrap()
+            };
+            assert_eq!(
+                phase(Some(20)),
+                "Package: a\nPhased-Update-Percentage: 20\n\n"
+            );
+            assert_eq!(phase(None), "Package: a\n\n");
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! What is published, for whoever asks.
+
+use std::collections::BTreeSet;
+use std::vec;
+
+use super::ledger::{Entry, Leaf, Published};
+use super::migrate::OldSuite;
+use super::root::Root;
+use super::storage::Storage;
+use super::{RepoError, Repository};
+use crate::model::{Suite, Target, Timestamp};
+
+/// A suite in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuiteSummary {
+    /// Which suite.
+    pub suite: Suite,
+    /// Counts its publications, from 1.
+    pub generation: u64,
+    /// The `Date` of its Release.
+    pub date: Timestamp,
+    /// How many packages it has.
+    pub packages: u64,
+}
+
+impl Repository {
+    /// The last commit, if there is one.
+    pub(super) fn root(&self) -> Result<Option<Root>, RepoError> {
+        Ok(Root::load(self.storage())?.map(|(root, _)| root))
+    }
+
+    /// Every suite that anything was published in, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Storage`], [`RepoError::State`].
+    pub fn suites(&self) -> Result<Vec<SuiteSummary>, RepoError> {
+        let Some(root) = self.root()? else {
+            return self.old_suites();
+        };
+        let summary = root.suites.into_values().map(|suite| SuiteSummary {
+            suite: suite.suite,
+            generation: suite.generation,
+            date: suite.date,
+            packages: suite.packages,
+        });
+        Ok(summary.collect())
+    }
+
+    fn old_suites(&self) -> Result<Vec<SuiteSummary>, RepoError> {
+        let suites = OldSuite::all(self.storage())?.into_iter();
+        let summary = suites.map(|old| SuiteSummary {
+            packages: old.packages.len() as u64,
+            suite: old.suite,
+            generation: old.generation,
+            date: old.date,
+        });
+        Ok(summary.collect())
+    }
+
+    /// One suite, if anything was published in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn suite(&self, suite: &Suite) -> Result<Option<SuiteSummary>, RepoError> {
+        let mut suites = self.suites()?.into_iter();
+        Ok(suites.find(|found| found.suite == *suite))
+    }
+
+    /// What `suite` has, sorted by package and version. It is read piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn packages(&self, suite: &Suite) -> Result<Packages<'_>, RepoError> {
+        let (leaves, entries) = match self.root()? {
+            Some(root) => (
+                root.catalog(self.storage())?.ledger.leaves().to_vec(),
+                Vec::new(),
+            ),
+            None => (Vec::new(), self.old_entries()?),
+        };
+        Ok(Packages {
+            storage: self.storage(),
+            suite: suite.clone(),
+            leaves: leaves.into_iter(),
+            entries: entries.into_iter(),
+        })
+    }
+
+    /// The names of the packages that hosts of `target` can get, in any channel.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn names(&self, target: Target) -> Result<BTreeSet<String>, RepoError> {
+        let mut names = BTreeSet::new();
+        let suites = self.suites()?.into_iter();
+        for suite in suites.filter(|suite| suite.suite.target == target) {
+            for entry in self.packages(&suite.suite)? {
+                names.insert(entry?.published.package);
+            }
+        }
+        Ok(names)
+    }
+
+    /// What was ever published as `package` for `target`, in any channel, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn history(&self, package: &str, target: Target) -> Result<Vec<Published>, RepoError> {
+        let mut found = match self.root()? {
+            Some(root) => root
+                .catalog(self.storage())?
+                .ledger
+                .of(self.storage(), package)?,
+            None => self.old_entries()?,
+        };
+        let suites: Vec<_> = self.suites()?.into_iter().map(|one| one.suite).collect();
+        let own = suites.iter().filter(|suite| suite.target == target);
+        found.retain(|entry| {
+            entry.published.package == package
+                && own.clone().any(|suite| entry.listed(suite).is_some())
+        });
+        found.sort_by_key(Entry::key);
+        found.dedup_by(|a, b| a.published.sha256 == b.published.sha256);
+        Ok(found.into_iter().map(|entry| entry.published).collect())
+    }
+}
+
+impl Repository {
+    /// What a repository of the first format has.
+    fn old_entries(&self) -> Result<Vec<Entry>, RepoError> {
+        let suites = OldSuite::all(self.storage())?;
+        Ok(suites.iter().flat_map(OldSuite::entries).collect())
+    }
+}
+
+/// The packages of a suite.
+#[derive(Debug)]
+pub struct Packages<'a> {
+    storage: &'a dyn Storage,
+    suite: Suite,
+    leaves: vec::IntoIter<Leaf>,
+    entries: vec::IntoIter<Entry>,
+}
+
+impl Iterator for Packages<'_> {
+    type Item = Result<Entry, RepoError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self
+                .entries
+                .find(|entry| entry.listing(&self.suite).is_some())
+            {
+                return Some(Ok(entry));
+            }
+            match self.leaves.next()?.load(self.storage) {
+                Ok(entries) => self.entries = entries.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
