@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
-use crate::model::{FailureCode, Target};
+use crate::model::{FailureCode, Signer, SigningError, Target};
 use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Progress, RepoError, Repository, Settings};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
-use crate::sign::{KeyError, Keys};
+use crate::sign::{KeyError, Keys, PublicKeys, SocketSigner};
 use crate::source::{Fetcher, Store};
 
 /// The folder of what is known of the images.
@@ -78,6 +78,13 @@ pub enum AppError {
         #[from]
         source: KeyError,
     },
+    /// The signer cannot be asked.
+    #[error(transparent)]
+    Signer {
+        /// Why.
+        #[from]
+        source: SigningError,
+    },
 }
 
 impl AppError {
@@ -91,7 +98,9 @@ impl AppError {
             Self::DataFolder { .. } => FailureCode::StorageError,
             Self::Engine { source } => source.code(),
             Self::Repository { source } => source.code_and_hint().0,
-            Self::StatementKey { .. } | Self::Keys { .. } => FailureCode::SignUnavailable,
+            Self::StatementKey { .. } | Self::Keys { .. } | Self::Signer { .. } => {
+                FailureCode::SignUnavailable
+            }
         }
     }
 
@@ -99,7 +108,9 @@ impl AppError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NoHome | Self::StatementKey { .. } | Self::Keys { .. } => None,
+            Self::NoHome | Self::StatementKey { .. } | Self::Keys { .. } | Self::Signer { .. } => {
+                None
+            }
             Self::ConfigUnreadable { .. } => Some("name a file that is there with --config"),
             Self::ConfigInvalid { .. } => {
                 Some("correct the file, or leave the setting out: each has a default")
@@ -237,7 +248,28 @@ impl App {
         ))
     }
 
-    /// The farm's keys, made on first use.
+    /// Who signs for the farm, and the public halves of the keys.
+    pub fn signer(&self) -> Result<(Arc<dyn Signer>, PublicKeys), AppError> {
+        match &self.config.signer.socket {
+            Some(socket) => {
+                let signer = SocketSigner::connect(socket)?;
+                let public = signer.public().clone();
+                Ok((Arc::new(signer), public))
+            }
+            None => {
+                let keys = self.keys()?;
+                let public = keys.public().clone();
+                Ok((Arc::new(keys), public))
+            }
+        }
+    }
+
+    /// The public halves of the farm's keys.
+    pub fn public_keys(&self) -> Result<PublicKeys, AppError> {
+        Ok(self.signer()?.1)
+    }
+
+    /// The farm's keys in the data folder, made on first use.
     pub fn keys(&self) -> Result<Keys, AppError> {
         Ok(Keys::open_or_create(
             &self.folder("")?.join("keys"),
@@ -246,18 +278,23 @@ impl App {
         )?)
     }
 
-    /// The public statement key of this machine's own farm, if there is one.
-    pub fn statement_key(&self) -> Result<Option<StatementKey>, AppError> {
-        if self.data.join("keys").exists() {
-            Ok(Some(public_key(&self.keys()?)?))
+    /// The public statement keys of this machine's own farm, if it is one.
+    pub fn statement_keys(&self) -> Result<Vec<StatementKey>, AppError> {
+        if self.config.signer.socket.is_some() || self.data.join("keys").exists() {
+            Ok(StatementKey::all_from_pem(
+                &self.public_keys()?.statement_pem,
+            )?)
         } else {
-            Ok(None)
+            Ok(Vec::new())
         }
     }
 
     /// The apt repository.
     pub fn repository(&self) -> Result<Repository, AppError> {
-        let keys = self.keys()?;
+        self.repository_of(&self.public_keys()?)
+    }
+
+    fn repository_of(&self, public: &PublicKeys) -> Result<Repository, AppError> {
         let Config {
             farm,
             maintainer,
@@ -270,8 +307,8 @@ impl App {
             channel: repository.channel.clone(),
             valid_for: repository.valid_for,
             maintainer: maintainer.clone(),
-            archive_keyring: keys.public().archive_keyring.clone(),
-            statement_pem: keys.public().statement_pem.clone(),
+            archive_keyring: public.archive_keyring.clone(),
+            statement_pem: public.statement_pem.clone(),
         };
         Ok(match &repository.s3 {
             Some(bucket) => Repository::in_bucket(bucket, self.progress.clone(), settings)?,
@@ -281,11 +318,11 @@ impl App {
 
     /// What packages are published with.
     pub fn publisher(&self) -> Result<Publisher, AppError> {
-        let keys = self.keys()?;
+        let (signer, public) = self.signer()?;
         Ok(Publisher {
-            statement_key: public_key(&keys)?,
-            signer: Arc::new(keys),
-            repository: self.repository()?,
+            statement_keys: StatementKey::all_from_pem(&public.statement_pem)?,
+            signer,
+            repository: self.repository_of(&public)?,
         })
     }
 
@@ -337,10 +374,6 @@ fn draw_instance(path: &Path) -> io::Result<String> {
         }
         Err(error) => Err(error.error),
     }
-}
-
-fn public_key(keys: &Keys) -> Result<StatementKey, AppError> {
-    Ok(StatementKey::from_pem(&keys.public().statement_pem)?)
 }
 
 fn read_config(path: &Path) -> Result<Config, AppError> {

@@ -58,6 +58,8 @@ pub(super) enum Command {
     /// Show and export the farm's keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Sign for other processes, as the one that holds the keys
+    Signer(SignerArgs),
     /// Show and check the apt repository
     #[command(subcommand)]
     Repo(RepoCommand),
@@ -163,6 +165,17 @@ pub(super) enum KeyCommand {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+}
+
+/// Arguments of `signer`.
+#[derive(Debug, Args)]
+pub(super) struct SignerArgs {
+    /// The unix socket to listen at; without it, the configured one
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    /// Sign for the user with this id too, beside the configured ones; may be given again
+    #[arg(long = "user", value_name = "UID")]
+    pub(super) users: Vec<u32>,
 }
 
 /// Commands about the repository.

@@ -61,6 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
             Command::Publish(arguments) => commands::publish::run(&app, &arguments),
             Command::Verify(arguments) => commands::verify::run(&app, &arguments),
             Command::Key(command) => commands::key::run(&app, &command),
+            Command::Signer(arguments) => commands::signer::run(&app, &arguments),
             Command::Repo(command) => commands::repo::run(&app, &command),
         }
     });

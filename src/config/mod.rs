@@ -35,6 +35,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// Where packages are published.
     pub repository: RepositoryConfig,
+    /// Who signs.
+    pub signer: SignerConfig,
     /// What plugins may be called, and what they may depend on.
     pub plugins: PluginsConfig,
 }
@@ -107,6 +109,15 @@ pub struct S3Config {
     pub timeout: Duration,
 }
 
+/// Who signs: each command with the keys in the data folder, or a process of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SignerConfig {
+    /// The socket of `plugfarm signer`; without it, every command signs with the keys in the data folder.
+    pub socket: Option<PathBuf>,
+    /// The ids of the users whom `plugfarm signer` signs for, beside its own.
+    pub users: Vec<u32>,
+}
+
 /// What plugins may be called, and what they may depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginsConfig {
@@ -156,6 +167,7 @@ impl Default for Config {
                 channel: Channel::stable(),
                 valid_for: None,
             },
+            signer: SignerConfig::default(),
             plugins: PluginsConfig::default(),
         }
     }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::raw_s3::{RawS3, check_s3};
 use super::{
-    Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SourceConfig,
-    SourceLimits,
+    Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SignerConfig,
+    SourceConfig, SourceLimits,
 };
 use crate::model::{Channel, FarmName};
 
@@ -51,6 +51,7 @@ struct RawConfig {
     images: RawImages,
     sandbox: RawSandbox,
     repository: RawRepository,
+    signer: RawSigner,
     plugins: RawPlugins,
 }
 
@@ -107,6 +108,13 @@ struct RawRepository {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+struct RawSigner {
+    socket: Option<PathBuf>,
+    users: Vec<u32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
 struct RawPlugins {
     reserved_packages: Vec<String>,
     host_packages: Option<Vec<String>>,
@@ -142,6 +150,10 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             runtime: raw.sandbox.runtime.map(runtime).transpose()?,
         },
         repository: check_repository(raw.repository)?,
+        signer: SignerConfig {
+            socket: raw.signer.socket,
+            users: raw.signer.users,
+        },
         plugins: PluginsConfig {
             reserved_packages: raw.plugins.reserved_packages,
             host_packages: raw

@@ -35,8 +35,8 @@ pub struct Farm {
 
 /// What publishing needs; it needs no engine.
 pub struct Publisher {
-    /// The key that statements must be signed with to be published.
-    pub statement_key: StatementKey,
+    /// The keys one of which statements must be signed with to be published.
+    pub statement_keys: Vec<StatementKey>,
     /// Who signs.
     pub signer: Arc<dyn Signer>,
     /// Where packages are published.

@@ -90,8 +90,7 @@ fn failed(error: RepoError) -> Failure {
 
 /// What this farm has signed of the package at `path`, whose evidence must be whole: all of it is published.
 fn admit(publisher: &Publisher, path: &Path, unpinned: bool) -> Result<VerifiedStatement, Failure> {
-    let key = std::slice::from_ref(&publisher.statement_key);
-    let judged = match verify_package(path, key, None) {
+    let judged = match verify_package(path, &publisher.statement_keys, None) {
         Ok(VerifiedPackage { statement, missing }) => match missing.first() {
             Some(name) => Err(incomplete(name)),
             None if !statement.pinned() && !unpinned => Err(not_pinned(Stage::Publish)),

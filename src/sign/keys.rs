@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::archive_key::ArchiveKey;
 use super::folder::{CreationLock, KeyFolder, Secrecy};
 use super::journal::{Journal, JournalEntry, JournalKind};
@@ -31,7 +33,7 @@ const MAX_KEY: u64 = 1 << 20;
 const FORESIGHT: i64 = 400 * 24 * 3600;
 
 /// What everybody may know of the farm's keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicKeys {
     /// The archive key as a binary keyring, for `/usr/share/keyrings/*.gpg`.
     pub archive_keyring: Vec<u8>,

@@ -51,6 +51,7 @@ mod sandbox_run;
 mod sign_crash;
 mod sign_journal;
 mod sign_keys;
+mod sign_socket;
 mod source_access;
 mod source_fetch;
 mod source_hostile;

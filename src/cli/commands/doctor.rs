@@ -142,10 +142,10 @@ fn data_folder(app: &App) -> Examined {
 }
 
 fn keys(app: &App) -> Examined {
-    match app.keys() {
-        Ok(keys) => good(
+    match app.public_keys() {
+        Ok(public) => good(
             "keys",
-            format!("archive key {}", keys.public().archive_fingerprint),
+            format!("archive key {}", public.archive_fingerprint),
         ),
         Err(error) => missing("keys", error.to_string(), "as the message says"),
     }

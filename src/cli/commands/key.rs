@@ -10,12 +10,11 @@ use crate::cli::args::KeyCommand;
 use crate::sign::PublicKeys;
 
 pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Answer> {
-    let keys = app.keys()?;
-    let public = keys.public();
+    let public = app.public_keys()?;
     match command {
-        KeyCommand::Show => Ok(show(public)),
+        KeyCommand::Show => Ok(show(&public)),
         KeyCommand::Export { folder } => {
-            let paths = export(app, public, folder)?;
+            let paths = export(app, &public, folder)?;
             Ok(Answer::done("the public keys are written")
                 .with(json!({ "files": paths }))
                 .saying(paths.iter().map(|path| path.display().to_string())))

@@ -7,4 +7,5 @@ pub(super) mod images;
 pub(super) mod key;
 pub(super) mod publish;
 pub(super) mod repo;
+pub(super) mod signer;
 pub(super) mod verify;

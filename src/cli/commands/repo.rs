@@ -55,7 +55,7 @@ fn first_trust(repository: &Repository) -> anyhow::Result<Vec<FirstTrust>> {
 
 fn show(app: &App) -> anyhow::Result<Answer> {
     let repository = app.repository()?;
-    let fingerprint = app.keys()?.public().archive_fingerprint.clone();
+    let fingerprint = app.public_keys()?.archive_fingerprint;
     let (suites, trust) = (repository.suites()?, first_trust(&repository)?);
     let message = if suites.is_empty() {
         "nothing is published yet; build a plugin with --publish"
@@ -141,7 +141,7 @@ fn suite_in_words<'a>(
 }
 
 fn check(app: &App) -> anyhow::Result<Answer> {
-    let keyring = app.keys()?.public().archive_keyring.clone();
+    let keyring = app.public_keys()?.archive_keyring;
     let checked = app.repository()?.check(&|in_release: &[u8]| {
         verify_in_release(in_release, &keyring, now()).map_err(|error| error.to_string())
     })?;

@@ -42,9 +42,9 @@ pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs) -> anyhow::Result<A
 fn trusted_keys(app: &App, named: &[PathBuf]) -> anyhow::Result<Vec<StatementKey>> {
     let mut keys = Vec::new();
     if named.is_empty() {
-        keys.extend(app.statement_key()?);
+        keys.extend(app.statement_keys()?);
         for path in installed_keys() {
-            keys.push(read_key(&path)?);
+            keys.extend(read_keys(&path)?);
         }
         if keys.is_empty() {
             let message = "there is no key to trust: this machine has neither a farm nor a farm's keyring \
@@ -53,7 +53,7 @@ fn trusted_keys(app: &App, named: &[PathBuf]) -> anyhow::Result<Vec<StatementKey
         }
     }
     for path in named {
-        keys.push(read_key(path)?);
+        keys.extend(read_keys(path)?);
     }
     Ok(keys)
 }
@@ -68,7 +68,7 @@ fn installed_keys() -> Vec<PathBuf> {
     keys
 }
 
-fn read_key(path: &Path) -> anyhow::Result<StatementKey> {
+fn read_keys(path: &Path) -> anyhow::Result<Vec<StatementKey>> {
     let wrong = |reason: String| {
         let path = path.display();
         WrongUsage(format!("{path} is no public statement key: {reason}"))
@@ -77,7 +77,7 @@ fn read_key(path: &Path) -> anyhow::Result<StatementKey> {
     fs_err::File::open(path)
         .and_then(|file| file.take(MAX_KEY).read_to_string(&mut text))
         .map_err(|error| wrong(error.to_string()))?;
-    Ok(StatementKey::from_pem(&text).map_err(|error| wrong(error.to_string()))?)
+    Ok(StatementKey::all_from_pem(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
 fn tell(verified: &VerifiedPackage) -> Answer {
