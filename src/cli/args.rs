@@ -159,6 +159,8 @@ pub(super) struct VerifyArgs {
 pub(super) enum KeyCommand {
     /// Show the fingerprints
     Show,
+    /// Say what hosts will make of the published signatures, today and in 30, 90 and 365 days
+    Doctor,
     /// Write the public keys: the archive keyring (binary and armored) and the statement key
     Export {
         /// The folder to write to

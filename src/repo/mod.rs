@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::S3Config;
-use crate::model::{Channel, FarmName, Sha256, Target};
+use crate::model::{Channel, FarmName, Sha256, Suite, Target};
 use storage::{FsStorage, S3Storage, Storage};
 
 pub use admit::Publishable;
@@ -49,6 +49,9 @@ pub use lock::RepoLock;
 pub use publish::{Batch, Publication};
 pub use show::{Packages, SuiteSummary};
 pub use storage::{Action, Progress, StorageError, Trouble};
+
+/// The most bytes that an `InRelease` may have.
+const MAX_IN_RELEASE: u64 = 2 << 20;
 
 /// What the repository says of itself to hosts.
 #[derive(Debug, Clone)]
@@ -129,6 +132,17 @@ impl Repository {
         let key = layout::keyring(&self.settings.farm, target);
         let found = self.storage.digest(&key)?;
         Ok(found.map(|found| (key, found.sha256)))
+    }
+
+    /// The `InRelease` that hosts find now in `suite`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Storage`].
+    pub fn in_release(&self, suite: &Suite) -> Result<Option<Vec<u8>>, RepoError> {
+        let key = format!("{}/InRelease", layout::dists(suite));
+        let found = self.storage().get(&key, MAX_IN_RELEASE)?;
+        Ok(found.map(|object| object.bytes.to_vec()))
     }
 
     fn storage(&self) -> &dyn Storage {

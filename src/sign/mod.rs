@@ -10,6 +10,7 @@
 mod archive_key;
 mod error;
 mod folder;
+mod forecast;
 mod index_check;
 mod journal;
 mod keys;
@@ -22,6 +23,7 @@ mod statement_key;
 mod verify;
 
 pub use error::KeyError;
+pub use forecast::{Forecast, HostVerifier, forecast};
 pub use journal::{JournalEntry, JournalKind, KeptIndex, SignedPackage};
 pub use keys::{Clock, Keys, PublicKeys};
 pub use socket::{SignerServer, SocketSigner};

@@ -78,6 +78,12 @@ fn prepare<'p>(
     keyring: &[u8],
     at: Timestamp,
 ) -> Result<(Trusted, StandardPolicy<'p>), VerifyError> {
+    let certs = read_keyring(signed, keyring)?;
+    Ok((Trusted { certs }, StandardPolicy::at(system_time(at))))
+}
+
+/// The certificates of a keyring that `signed`, which is not too large, is to be verified against.
+pub(super) fn read_keyring(signed: &[u8], keyring: &[u8]) -> Result<Vec<Cert>, VerifyError> {
     if signed.len() > MAX_SIGNED {
         return Err(VerifyError::TooLarge { size: signed.len() });
     }
@@ -91,10 +97,10 @@ fn prepare<'p>(
             reason: "it holds no key".to_owned(),
         });
     }
-    Ok((Trusted { certs }, StandardPolicy::at(system_time(at))))
+    Ok(certs)
 }
 
-fn refused(at: Timestamp, error: &openpgp::anyhow::Error) -> VerifyError {
+pub(super) fn refused(at: Timestamp, error: &openpgp::anyhow::Error) -> VerifyError {
     VerifyError::Signature {
         at,
         reason: format!("{error:#}"),

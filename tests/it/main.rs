@@ -49,6 +49,7 @@ mod sandbox_life;
 mod sandbox_limits;
 mod sandbox_run;
 mod sign_crash;
+mod sign_forecast;
 mod sign_journal;
 mod sign_keys;
 mod sign_socket;
