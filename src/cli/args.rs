@@ -55,6 +55,8 @@ pub(super) enum Command {
     Publish(PublishArgs),
     /// Walk from a package's bytes back to the commit it was built from
     Verify(VerifyArgs),
+    /// Build a package again from its evidence, and say whether it gives the same bytes
+    Rebuild(RebuildArgs),
     /// Show and export the farm's keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -150,6 +152,23 @@ pub(super) struct VerifyArgs {
     #[arg(value_name = "DEB")]
     pub(super) package: PathBuf,
     /// A public statement key to trust, as a PEM file; without it, this farm's own and those that apt's keyrings installed
+    #[arg(long = "key", value_name = "FILE")]
+    pub(super) keys: Vec<PathBuf>,
+}
+
+/// Arguments of `rebuild`.
+#[derive(Debug, Args)]
+pub(super) struct RebuildArgs {
+    /// The package: its file, or the name under which it is published, in its highest version or in the one named
+    #[arg(value_name = "DEB|PACKAGE[=VERSION]")]
+    pub(super) package: String,
+    /// The Debian release that the published package is for
+    #[arg(long, value_name = "RELEASE")]
+    pub(super) target: Option<Target>,
+    /// Where the source is now; without it, what the farm has kept, or what is where the evidence says
+    #[arg(long, value_name = "PATH|URL")]
+    pub(super) source: Option<String>,
+    /// A public statement key to trust, as a PEM file; without it, those that `verify` trusts
     #[arg(long = "key", value_name = "FILE")]
     pub(super) keys: Vec<PathBuf>,
 }

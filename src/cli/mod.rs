@@ -60,6 +60,9 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
             }
             Command::Publish(arguments) => commands::publish::run(&app, &arguments),
             Command::Verify(arguments) => commands::verify::run(&app, &arguments),
+            Command::Rebuild(arguments) => {
+                commands::rebuild::run(&app, &arguments, cli.global.json).await
+            }
             Command::Key(command) => commands::key::run(&app, &command),
             Command::Signer(arguments) => commands::signer::run(&app, &arguments),
             Command::Repo(command) => commands::repo::run(&app, &command),

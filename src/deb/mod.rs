@@ -2,9 +2,10 @@
 //!
 //! Everything here is a function from bytes to bytes: readers and writers are handed in, and there is no clock, no file
 //! system and no process. The order is: [`payload`] reads the hostile tree into a spool, [`inspect`] judges it,
-//! [`scripts`] writes the maintainer scripts, [`package`] writes the .deb. [`read`] looks into a .deb that exists, and
-//! [`control`] is the paragraph format that all of them share.
+//! [`scripts`] writes the maintainer scripts, [`package`] writes the .deb. [`read`] looks into a .deb that exists,
+//! [`compare`] into two, and [`control`] is the paragraph format that all of them share.
 
+pub mod compare;
 pub mod control;
 pub mod inspect;
 pub mod package;

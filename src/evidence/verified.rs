@@ -1,6 +1,6 @@
 //! A statement that was verified: what it says, typed, and the checks that it does not contradict itself.
 
-use super::facts::{Artifact, EngineFacts, stem};
+use super::facts::{Artifact, EngineFacts, LimitFacts, stem};
 use super::key::StatementKey;
 use super::shape::{
     BUILD_TYPE, CONTENT, Descriptor, ExternalParameters, IMAGE, InternalParameters, PREDICATE_TYPE,
@@ -8,8 +8,8 @@ use super::shape::{
 };
 use super::verify::{EvidenceError, check_count};
 use crate::model::{
-    Architecture, BuildId, CommitId, DebianVersion, PluginId, PluginVersion, Sha256, Target,
-    Timestamp, printable,
+    Architecture, BuildId, CommitId, DebianVersion, Namespace, PluginId, PluginVersion, Sha256,
+    Target, Timestamp, printable,
 };
 
 /// The most subjects that a statement may have.
@@ -181,6 +181,31 @@ impl VerifiedStatement {
     #[must_use]
     pub fn image(&self) -> Sha256 {
         self.image
+    }
+
+    /// The namespace that the requester gave, which only plugins of the old layout need.
+    #[must_use]
+    pub fn given_namespace(&self) -> Option<&Namespace> {
+        self.external().namespace.as_ref()
+    }
+
+    /// The names of the checks that the requester waived.
+    #[must_use]
+    pub fn allow(&self) -> &[String] {
+        &self.external().allow
+    }
+
+    /// What the build was allowed to use.
+    #[must_use]
+    pub fn limits(&self) -> &LimitFacts {
+        &self.internal().limits
+    }
+
+    /// The version of the program that built it.
+    #[must_use]
+    pub fn program_version(&self) -> Option<&str> {
+        let versions = &self.statement.predicate.run_details.builder.version;
+        versions.get("plugfarm").map(String::as_str)
     }
 
     /// The engine that ran the container.

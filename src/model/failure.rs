@@ -118,6 +118,8 @@ failure_codes! {
     SourceDenied = "source-denied", Partner;
     /// The repository has no such branch, tag or commit.
     RefGone = "ref-gone", Partner;
+    /// What a package was built from is kept nowhere any more.
+    SourceGone = "source-gone", Farm;
     /// The source has more bytes or files than allowed.
     SourceTooLarge = "source-too-large", Partner;
     /// The source holds something that the farm does not take (an escaping subdirectory, a broken object).
@@ -162,6 +164,8 @@ failure_codes! {
     VersionNotHigher = "version-not-higher", Partner;
     /// The source is a dirty folder, or none of a repository, and publishing it was not asked for expressly.
     SourceNotPinned = "source-not-pinned", Partner;
+    /// A build that was done again gave another package.
+    NotReproducible = "not-reproducible", Partner;
     /// The package mirror did not answer.
     MirrorError = "mirror-error", Upstream;
     /// An image of the farm has not been made yet.

@@ -31,8 +31,12 @@ pub(super) struct Assembled {
     pub(super) path: PathBuf,
 }
 
-/// Writes the package.
-pub(super) fn run(attempt: &mut Attempt<'_>, inspected: Inspected) -> Result<Assembled, Failure> {
+/// Writes the package. Without a version that it must have, what is published of the plugin decides.
+pub(super) fn run(
+    attempt: &mut Attempt<'_>,
+    inspected: Inspected,
+    version: Option<&DebianVersion>,
+) -> Result<Assembled, Failure> {
     let began = attempt.begin(Stage::Assemble)?;
     let Inspected {
         built,
@@ -58,7 +62,10 @@ pub(super) fn run(attempt: &mut Attempt<'_>, inspected: Inspected) -> Result<Ass
     let mut spec = specify(attempt, &built, scripts, conffiles);
     spec.architecture = architecture(&payload);
     let content = content_digest(&spec, &payload).map_err(|error| unwritable(&error))?;
-    spec.version = version::choose(attempt, &built, content)?;
+    spec.version = match version {
+        Some(version) => version.clone(),
+        None => version::choose(attempt, &built, content)?,
+    };
 
     let stem = format!(
         "{}_{}_{}",

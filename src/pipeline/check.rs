@@ -2,7 +2,7 @@
 
 use super::attempt::{Attempt, Farm};
 use super::fetch::Fetched;
-use super::request::Request;
+use super::request::Parameters;
 use crate::config::SourceLimits;
 use crate::model::{Failure, FailureCode, Sha256, Stage, Target};
 use crate::plugin::{self, CheckOptions, Known, Layout, PackageNames, Plugin, Tree, TreeLimits};
@@ -25,7 +25,7 @@ impl Checked {
 /// Checks what was fetched.
 pub(super) fn run(
     attempt: &mut Attempt<'_>,
-    request: &Request,
+    parameters: &Parameters,
     fetched: Fetched,
 ) -> Result<Checked, Failure> {
     let began = attempt.begin(Stage::Check)?;
@@ -34,10 +34,10 @@ pub(super) fn run(
     let checked = plugin::check(
         &tree,
         &CheckOptions {
-            legacy_namespace: request.namespace.clone(),
+            legacy_namespace: parameters.namespace.clone(),
             reserved_packages: config.plugins.reserved_packages.clone(),
-            targets: vec![request.target],
-            known: known(attempt.farm, request.target),
+            targets: vec![parameters.target],
+            known: known(attempt.farm, parameters.target),
         },
     );
     attempt.judge(

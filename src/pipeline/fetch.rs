@@ -1,15 +1,18 @@
 //! Stage `fetch`: a folder or a repository becomes a pinned source.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::attempt::Attempt;
 use super::publish::not_pinned;
 use super::request::Request;
 use crate::config::SourceLimits;
-use crate::model::{Failure, FailureCode, Stage, Target};
+use crate::evidence::VerifiedStatement;
+use crate::model::{CommitId, Failure, FailureCode, Sha256, Stage, Target};
 use crate::sandbox::{ImageName, LogEvent, SandboxError};
 use crate::source::{
-    self, Fetcher, Location, RepositoryUrl, RequestedRef, Source, Store, Subdirectory, from_folder,
+    self, Asker, Fetcher, Location, RepositoryUrl, RequestedRef, Source, Store, Subdirectory,
+    from_folder,
 };
 
 /// A source.
@@ -22,27 +25,120 @@ pub(super) struct Fetched {
 /// Fetches what is asked for.
 pub(super) async fn run(attempt: &mut Attempt<'_>, request: &Request) -> Result<Fetched, Failure> {
     let began = attempt.begin(Stage::Fetch)?;
-    let fetched = match &request.location {
+    let names = (request.reference.clone(), request.subdirectory.clone());
+    let fetched = fetch(attempt, &request.location, names).await?;
+    refuse_unpinned(request, &fetched.source)?;
+    end(attempt, began, &fetched.source);
+    Ok(fetched)
+}
+
+/// Takes what a package was built from once more: the tar that the farm has kept, or else what is at `from`, or where the
+/// evidence says that it came from. It must have the same bytes.
+pub(super) async fn again(
+    attempt: &mut Attempt<'_>,
+    statement: &VerifiedStatement,
+    from: Option<&Location>,
+) -> Result<Fetched, Failure> {
+    let began = attempt.begin(Stage::Fetch)?;
+    let (tar, store) = (statement.source_tar(), attempt.farm.sources.clone());
+    let kept = tokio::task::spawn_blocking(move || store.find(tar)).await;
+    let ((tar, size), apart) = match (kept.map_err(|error| lost(&error))?, from) {
+        (Some(kept), None) => (kept, false),
+        (_, from) => {
+            let Fetched { source, apart } = fetch_evidenced(attempt, statement, from).await?;
+            ((source.tar, source.size), apart)
+        }
+    };
+    let source = Source {
+        tar,
+        sha256: statement.source_tar(),
+        size,
+        commit: statement.commit().cloned(),
+        commit_time: statement.commit_time(),
+        url_display: statement.source_url().to_owned(),
+        requested_ref: None,
+        resolved_ref: statement.resolved_ref().map(str::to_owned),
+        subdirectory: subdirectory(statement),
+        pinned: statement.pinned(),
+    };
+    end(attempt, began, &source);
+    Ok(Fetched { source, apart })
+}
+
+/// Fetches the commit that the evidence names, and compares what comes with what was built from.
+async fn fetch_evidenced(
+    attempt: &mut Attempt<'_>,
+    statement: &VerifiedStatement,
+    from: Option<&Location>,
+) -> Result<Fetched, Failure> {
+    let named = Location::parse(statement.source_url(), Asker::CommandLine).ok();
+    let location = match (from, named) {
+        (Some(location), _) => location.clone(),
+        (None, Some(location @ Location::Repository(_))) => location,
+        (None, _) => return Err(gone(statement)),
+    };
+    // A folder has no refs: it is taken as it is now.
+    let reference = match &location {
+        Location::Folder(_) => None,
+        Location::Repository(_) => statement.commit().map(CommitId::as_str),
+    };
+    let reference = reference.and_then(|commit| RequestedRef::new(commit).ok());
+    let fetched = fetch(attempt, &location, (reference, subdirectory(statement))).await?;
+    if fetched.source.sha256 == statement.source_tar() {
+        Ok(fetched)
+    } else {
+        Err(another(statement, fetched.source.sha256))
+    }
+}
+
+fn subdirectory(statement: &VerifiedStatement) -> Option<Subdirectory> {
+    Subdirectory::new(statement.subdirectory()?).ok()
+}
+
+fn gone(statement: &VerifiedStatement) -> Failure {
+    let (url, tar) = (statement.source_url(), statement.source_tar());
+    let message = format!(
+        "what the package was built from ({url}, tar {tar}) is not kept here any more, and came from no repository that \
+         could be asked again"
+    );
+    let hint = "name the folder, or a repository, that has it with --source";
+    Failure::new(Stage::Fetch, FailureCode::SourceGone, message, hint)
+}
+
+fn another(statement: &VerifiedStatement, found: Sha256) -> Failure {
+    let tar = statement.source_tar();
+    let message = format!(
+        "the source is not what the package was built from: its tar is {found}, the signed one is {tar}"
+    );
+    let hint = "name a folder, or a repository, that has the very commit, unchanged, with --source";
+    Failure::new(Stage::Fetch, FailureCode::SourceGone, message, hint)
+}
+
+async fn fetch(
+    attempt: &mut Attempt<'_>,
+    location: &Location,
+    names: (Option<RequestedRef>, Option<Subdirectory>),
+) -> Result<Fetched, Failure> {
+    match location {
         Location::Folder(folder) => {
-            let names = (request.reference.clone(), request.subdirectory.clone());
             let limits = attempt.farm.config.source.limits.clone();
             let store = attempt.farm.sources.clone();
-            Fetched {
+            Ok(Fetched {
                 source: take_folder(folder.clone(), names, limits, store).await?,
                 apart: false,
-            }
+            })
         }
-        Location::Repository(url) => Fetched {
-            source: fetch_repository(attempt, request, url).await?,
+        Location::Repository(url) => Ok(Fetched {
+            source: fetch_repository(attempt, url, names).await?,
             apart: true,
-        },
-    };
-    let source = &fetched.source;
-    refuse_unpinned(request, source)?;
+        }),
+    }
+}
+
+fn end(attempt: &mut Attempt<'_>, began: Instant, source: &Source) {
     attempt.report.commit.clone_from(&source.commit);
     attempt.report.source_sha256 = Some(source.sha256);
     attempt.end(Stage::Fetch, began, &summary(source));
-    Ok(fetched)
 }
 
 /// Takes a folder of this machine as a source, with the ref and the subdirectory that were asked for.
@@ -67,8 +163,8 @@ pub async fn take_folder(
 
 async fn fetch_repository(
     attempt: &mut Attempt<'_>,
-    request: &Request,
     url: &RepositoryUrl,
+    (reference, subdirectory): (Option<RequestedRef>, Option<Subdirectory>),
 ) -> Result<Source, Failure> {
     let farm = attempt.farm;
     let failed = |error: SandboxError| error.failure(Stage::Fetch);
@@ -87,8 +183,8 @@ async fn fetch_repository(
     let fetcher = Fetcher::new(farm.engine.clone(), image, config, farm.sources.clone());
     let order = source::Request {
         url: url.clone(),
-        reference: request.reference.clone(),
-        subdirectory: request.subdirectory.clone(),
+        reference,
+        subdirectory,
     };
     let (log, observer) = (&mut attempt.log, attempt.observer);
     let mut broken = None;

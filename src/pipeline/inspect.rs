@@ -4,7 +4,7 @@ use fs_err::File;
 
 use super::attempt::Attempt;
 use super::check::Checked;
-use super::request::Request;
+use super::request::Parameters;
 use super::run::{Built, Ran};
 use crate::deb::Spool;
 use crate::deb::inspect::{Facts, Inspection, inspect};
@@ -28,7 +28,7 @@ pub(super) struct Inspected {
 /// Reads and judges what the steps left behind.
 pub(super) async fn run(
     attempt: &mut Attempt<'_>,
-    request: &Request,
+    parameters: &Parameters,
     ran: Ran,
 ) -> Result<Inspected, Failure> {
     let began = attempt.begin(Stage::Inspect)?;
@@ -58,7 +58,7 @@ pub(super) async fn run(
     let (output, mut spool) = read
         .map_err(|error| error.failure(Stage::Inspect))?
         .map_err(|error| error.failure())?;
-    judge(attempt, request, &output)?;
+    judge(attempt, parameters, &output)?;
     let commands = service_commands(&output.notes)?;
     let payload = add_metadata(attempt, checked, output.payload, &mut spool, &limits)?;
     let files = payload.files().count();
@@ -85,14 +85,14 @@ fn new_spool(attempt: &Attempt<'_>) -> Result<Spool<File>, Failure> {
 
 fn judge(
     attempt: &mut Attempt<'_>,
-    request: &Request,
+    parameters: &Parameters,
     output: &BuildOutput,
 ) -> Result<(), Failure> {
     let trouble: Vec<_> = attempt.log.trouble().cloned().collect();
     let facts = Facts::parse(output.notes.facts.as_deref().unwrap_or_default());
     let findings = inspect(&Inspection {
         payload: &output.payload,
-        target: request.target,
+        target: parameters.target,
         facts: &facts,
         log: &trouble,
     });
@@ -105,7 +105,7 @@ fn judge(
         FailureCode::PayloadHeld
     };
     attempt
-        .judge(Stage::Inspect, code, findings, &request.allow)
+        .judge(Stage::Inspect, code, findings, &parameters.allow)
         .map_err(|mut failure| {
             failure.lines = trouble;
             failure

@@ -9,9 +9,11 @@ mod attempt;
 mod check;
 mod fetch;
 mod inspect;
+mod limits;
 mod log;
 mod observer;
 mod publish;
+mod rebuild;
 mod report;
 mod request;
 mod run;
@@ -27,11 +29,12 @@ pub use check::read_tree;
 pub use fetch::take_folder;
 pub use observer::Observer;
 pub use publish::publish_packages;
+pub use rebuild::{RebuildRequest, Rebuilt, rebuild};
 pub use report::{ArtifactFile, Conclusion, Report, Timings};
-pub use request::{PublishRequest, Request};
+pub use request::{Parameters, PublishRequest, Request};
 pub use verify::{VerifiedPackage, VerifyError, verify_package};
 
-use crate::model::{BuildId, Failure, FailureCode, Stage};
+use crate::model::{BuildId, Failure, FailureCode, Stage, Target};
 use crate::sandbox::Cancel;
 use attempt::Attempt;
 use log::BuildLog;
@@ -44,17 +47,15 @@ pub async fn build(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Report {
-    let (id, mut report) = new_report(request);
-    if let Err(failure) = attempt(farm, request, observer, cancel, id, &mut report).await {
+    let mut report = new_report(request.parameters.target);
+    if let Err(failure) = attempt(farm, request, observer, cancel, &mut report).await {
         report.conclusion = Conclusion::from(&failure);
     }
     report
 }
 
-fn new_report(request: &Request) -> (BuildId, Report) {
-    let id = BuildId::from_uuid(uuid::Uuid::now_v7());
-    let report = Report::new(id.clone(), request.target);
-    (id, report)
+fn new_report(target: Target) -> Report {
+    Report::new(BuildId::from_uuid(uuid::Uuid::now_v7()), target)
 }
 
 async fn attempt(
@@ -62,16 +63,28 @@ async fn attempt(
     request: &Request,
     observer: &dyn Observer,
     cancel: &Cancel,
-    id: BuildId,
     report: &mut Report,
 ) -> Result<(), Failure> {
+    let mut attempt = open(farm, observer, cancel, report)?;
+    let ended = journey(&mut attempt, request).await;
+    close(attempt, ended)
+}
+
+/// Begins an attempt: with its folder, and its log.
+fn open<'a>(
+    farm: &'a Farm,
+    observer: &'a dyn Observer,
+    cancel: &'a Cancel,
+    report: &'a mut Report,
+) -> Result<Attempt<'a>, Failure> {
+    let id = report.id.clone();
     let folder = farm.builds.join(id.as_str());
     let storage = || Attempt::storage(Stage::Fetch, "the build's folder");
     fs_err::create_dir_all(&folder).map_err(storage())?;
     let log = folder.join("log");
     report.log = Some(log.clone());
     let log = BuildLog::create(&log).map_err(storage())?;
-    let mut attempt = Attempt {
+    Ok(Attempt {
         farm,
         id,
         cancel,
@@ -79,8 +92,11 @@ async fn attempt(
         log,
         report,
         folder,
-    };
-    let ended = journey(&mut attempt, request).await;
+    })
+}
+
+/// Ends an attempt: of one that failed only the log stays.
+fn close<T>(mut attempt: Attempt<'_>, ended: Result<T, Failure>) -> Result<T, Failure> {
     let flushed = attempt.log.flush().map(drop);
     if let Err(failure) = &ended
         && failure.stage != Stage::Publish
@@ -89,7 +105,10 @@ async fn attempt(
         attempt.report.artifacts.clear();
         keep_only_the_log(&attempt.folder);
     }
-    ended.and_then(|()| flushed.map_err(Attempt::storage(Stage::Publish, "the log")))
+    ended.and_then(|value| {
+        let flushed = flushed.map_err(Attempt::storage(Stage::Publish, "the log"));
+        flushed.map(|()| value)
+    })
 }
 
 /// The order of the stages.
@@ -98,12 +117,13 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
         fs_err::create_dir_all(out).map_err(cannot_hand_over)?;
     }
     let fetched = fetch::run(attempt, request).await?;
-    let checked = check::run(attempt, request, fetched)?;
+    let parameters = &request.parameters;
+    let checked = check::run(attempt, parameters, fetched)?;
     version::foresee(attempt, &checked)?;
-    let ran = run::run(attempt, checked).await?;
-    let inspected = inspect::run(attempt, request, ran).await?;
-    let assembled = assemble::run(attempt, inspected)?;
-    let mut signed = sign::run(attempt, request, assembled)?;
+    let ran = run::run(attempt, checked, None).await?;
+    let inspected = inspect::run(attempt, parameters, ran).await?;
+    let assembled = assemble::run(attempt, inspected, None)?;
+    let mut signed = sign::run(attempt, parameters, assembled)?;
     if let Some(out) = &request.out {
         hand_over(attempt, &mut signed, out)?;
     }

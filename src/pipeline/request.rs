@@ -14,16 +14,23 @@ pub struct Request {
     pub reference: Option<RequestedRef>,
     /// The plugin's folder in its repository, unless it is the root.
     pub subdirectory: Option<Subdirectory>,
+    /// What else somebody decides about the build.
+    pub parameters: Parameters,
+    /// Where the package and its evidence go; without it, they stay in the build's own folder.
+    pub out: Option<PathBuf>,
+    /// Whether, and how, the package is published.
+    pub publish: Option<PublishRequest>,
+}
+
+/// What whoever asks for a build decides beside its source: with the same parameters, the same source gives the same package.
+#[derive(Debug, Clone)]
+pub struct Parameters {
     /// The namespace of a plugin in the old layout, which has none of its own.
     pub namespace: Option<Namespace>,
     /// The Debian release to build for.
     pub target: Target,
     /// Codes of held findings that may pass.
     pub allow: Vec<String>,
-    /// Where the package and its evidence go; without it, they stay in the build's own folder.
-    pub out: Option<PathBuf>,
-    /// Whether, and how, the package is published.
-    pub publish: Option<PublishRequest>,
 }
 
 /// How a package is to be published.

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, now};
 use super::check::Checked;
 use super::log::BuildLog;
 use super::observer::Observer;
-use crate::model::{Failure, FailureCode, Stage, Timestamp};
+use crate::model::{Failure, FailureCode, Sha256, Stage, Timestamp};
 use crate::plugin::Layout;
 use crate::sandbox::{
     FEWER_PROCESSES, Finished, Image, ImageName, LogEvent, Run, SandboxError, Step,
@@ -27,13 +27,24 @@ pub(super) struct Ran {
     pub(super) finished: Finished,
 }
 
-/// Runs both steps.
-pub(super) async fn run(attempt: &mut Attempt<'_>, checked: Checked) -> Result<Ran, Failure> {
+/// Runs both steps, in the image whose root file system is `image` if the engine has it still, else in today's.
+pub(super) async fn run(
+    attempt: &mut Attempt<'_>,
+    checked: Checked,
+    image: Option<Sha256>,
+) -> Result<Ran, Failure> {
     let began = attempt.begin(Stage::Build)?;
-    let image = find_image(attempt, &checked).await.map_err(|mut failure| {
-        failure.lines = attempt.log.telling();
-        failure
-    })?;
+    let kept = match image {
+        Some(root) => attempt.farm.images.with_root(root).await.map_err(failed)?,
+        None => None,
+    };
+    let image = match kept {
+        Some(image) => image,
+        None => find_image(attempt, &checked).await.map_err(|mut failure| {
+            failure.lines = attempt.log.telling();
+            failure
+        })?,
+    };
     let source = checked.source();
     let tar =
         fs_err::File::open(&source.tar).map_err(Attempt::storage(Stage::Build, "the source"))?;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::assemble::Assembled;
 use super::attempt::{Attempt, now};
+use super::limits::limit_facts;
 use super::report::ArtifactFile;
-use super::request::Request;
+use super::request::Parameters;
 use super::run::Built;
-use crate::config::Limits;
 use crate::evidence::{
-    Artifact, BuildFacts, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage, LimitFacts,
-    PAYLOAD_TYPE, SandboxFacts, SourceFacts, buildinfo, envelope, sbom, statement,
+    Artifact, BuildFacts, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage, PAYLOAD_TYPE,
+    SandboxFacts, SourceFacts, buildinfo, envelope, sbom, statement,
 };
 use crate::model::{Failure, FailureCode, Sha256, SigningError, Stage};
 use crate::sandbox::{self, Run, seccomp_digest};
@@ -24,11 +24,11 @@ pub(super) struct Signed {
 /// Writes and signs the evidence.
 pub(super) fn run(
     attempt: &mut Attempt<'_>,
-    request: &Request,
+    parameters: &Parameters,
     assembled: Assembled,
 ) -> Result<Signed, Failure> {
     let began = attempt.begin(Stage::Sign)?;
-    let facts = facts(attempt, request, &assembled);
+    let facts = facts(attempt, parameters, &assembled);
     let deb = &assembled.deb;
     let mut subjects = vec![deb.clone()];
     let texts = [
@@ -120,7 +120,7 @@ fn unsigned(error: &SigningError) -> Failure {
     )
 }
 
-fn facts(attempt: &Attempt<'_>, request: &Request, assembled: &Assembled) -> BuildFacts {
+fn facts(attempt: &Attempt<'_>, parameters: &Parameters, assembled: &Assembled) -> BuildFacts {
     let farm = attempt.farm;
     let Built {
         checked,
@@ -129,7 +129,7 @@ fn facts(attempt: &Attempt<'_>, request: &Request, assembled: &Assembled) -> Bui
         ..
     } = &assembled.built;
     let manifest = &checked.plugin.manifest;
-    let mut allow = request.allow.clone();
+    let mut allow = parameters.allow.clone();
     allow.sort();
     let mut build_depends: Vec<_> = manifest
         .build_depends
@@ -142,16 +142,19 @@ fn facts(attempt: &Attempt<'_>, request: &Request, assembled: &Assembled) -> Bui
         plugin: manifest.id.clone(),
         plugin_version: manifest.version.clone(),
         version: assembled.version.clone(),
-        target: request.target,
+        target: parameters.target,
         architecture: assembled.architecture,
         content: assembled.content,
         manifest: checked.manifest,
-        given_namespace: request.namespace.clone(),
+        given_namespace: parameters.namespace.clone(),
         allow,
         build_depends,
         source: source_facts(&assembled.built),
         image: image_facts(&assembled.built.image),
-        environment: Run::environment(checked.source().commit_time, request.target.architecture()),
+        environment: Run::environment(
+            checked.source().commit_time,
+            parameters.target.architecture(),
+        ),
         limits: limit_facts(&farm.config.limits),
         sandbox: sandbox_facts(attempt, checked.fetched.apart),
         farm: FarmFacts {
@@ -202,28 +205,6 @@ fn image_facts(image: &sandbox::Image) -> ImageFacts {
         recipe: image.recipe,
         packages_list: Sha256::of(lines.collect::<String>().as_bytes()),
         packages,
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "0.1 to 1024 cores"
-)]
-fn limit_facts(limits: &Limits) -> LimitFacts {
-    LimitFacts {
-        memory_bytes: limits.memory,
-        cpu_millis: (limits.cpus * 1000.0).round() as u64,
-        processes: limits.processes,
-        open_files: limits.open_files,
-        scratch_bytes: limits.scratch,
-        disk_bytes: limits.disk,
-        inodes: limits.inodes,
-        total_seconds: limits.total_time.as_secs(),
-        silence_seconds: limits.silence_time.as_secs(),
-        log_bytes: limits.log,
-        tree_bytes: limits.tree,
-        tree_entries: limits.entries,
     }
 }
 

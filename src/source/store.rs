@@ -82,6 +82,22 @@ impl Store {
         self.folder.join(format!("{sha256}.tar"))
     }
 
+    /// The tar with this digest and its size, if it is there and whole.
+    #[must_use]
+    pub fn find(&self, sha256: Sha256) -> Option<(PathBuf, u64)> {
+        let kept = self.read(sha256)?;
+        Some((kept.path, kept.size))
+    }
+
+    /// The tar that is kept under this digest, if it has it.
+    fn read(&self, sha256: Sha256) -> Option<Kept> {
+        let path = self.tar_path(sha256);
+        let mut digest = Sha256Writer::new(std::io::sink());
+        std::io::copy(&mut fs::File::open(&path).ok()?, &mut digest).ok()?;
+        let (_, found, size) = digest.finish();
+        (found == sha256).then_some(Kept { path, sha256, size })
+    }
+
     /// The commits of a repository's folder that need not be fetched again.
     pub(super) fn known(
         &self,
@@ -109,16 +125,8 @@ impl Store {
         let note: Note = (size <= MAX_NOTE)
             .then(|| serde_json::from_slice(&fs::read(&path).ok()?).ok())
             .flatten()?;
-        let tar = self.tar_path(note.tar);
-        let mut digest = Sha256Writer::new(std::io::sink());
-        std::io::copy(&mut fs::File::open(&tar).ok()?, &mut digest).ok()?;
-        let (_, sha256, size) = digest.finish();
-        let kept = Kept {
-            path: tar,
-            sha256,
-            size,
-        };
-        (sha256 == note.tar && size == note.size).then_some((kept, note.commit_time))
+        let kept = self.read(note.tar)?;
+        (kept.size == note.size).then_some((kept, note.commit_time))
     }
 
     /// Notes that a tar is a commit's.

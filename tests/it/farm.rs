@@ -53,12 +53,18 @@ impl TestFarm {
     /// Likewise, with more settings.
     pub fn with_config(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let farm = Self { folder };
+        farm.configure(settings);
+        farm
+    }
+
+    /// Gives the farm these settings, and no others.
+    pub fn configure(&self, settings: &str) {
         let config = format!(
             "repository: {{url: '{}'}}\n{settings}",
             Host::REPOSITORY_URL
         );
-        fs::write(folder.path().join("plugfarm.yml"), config).unwrap();
-        Self { folder }
+        fs::write(self.folder.path().join("plugfarm.yml"), config).unwrap();
     }
 
     pub fn data(&self) -> PathBuf {

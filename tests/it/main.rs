@@ -32,6 +32,7 @@ mod interruption;
 mod object_store;
 mod plugin_format;
 mod publishing;
+mod rebuild;
 mod repo_admit;
 mod repo_apt;
 mod repo_crash;

@@ -7,8 +7,8 @@ use crate::cli::usage::WrongUsage;
 use crate::cli::{locate, output};
 use crate::deb::inspect::Check;
 use crate::model::{Severity, printable};
-use crate::pipeline::{self, Observer, PublishRequest, Report, Request};
-use crate::sandbox::Canceller;
+use crate::pipeline::{self, Observer, Parameters, PublishRequest, Report, Request};
+use crate::sandbox::{Cancel, Canceller};
 use crate::source::{RequestedRef, Subdirectory};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,6 +19,17 @@ pub(in crate::cli) async fn run(
 ) -> anyhow::Result<Answer> {
     let request = request(app, arguments)?;
     let farm = app.farm().await?;
+    let report = watched(json, async |observer, cancel| {
+        pipeline::build(&farm, &request, observer, cancel).await
+    });
+    answer(report.await)
+}
+
+/// Does what takes long, shown to whoever watches, until somebody asks for it to stop.
+pub(super) async fn watched<T>(
+    json: bool,
+    work: impl AsyncFnOnce(&dyn Observer, &Cancel) -> T,
+) -> T {
     let (canceller, cancel) = Canceller::new();
     let interrupted = tokio::spawn(async move {
         if stop_signal().await.is_ok() {
@@ -27,10 +38,10 @@ pub(in crate::cli) async fn run(
     });
     let terminal = output::Terminal::new();
     let observer: &dyn Observer = if json { &output::Silent } else { &terminal };
-    let report = pipeline::build(&farm, &request, observer, &cancel).await;
+    let done = work(observer, &cancel).await;
     interrupted.abort();
     terminal.close();
-    answer(report)
+    done
 }
 
 fn answer(report: Report) -> anyhow::Result<Answer> {
@@ -68,9 +79,11 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         location: locate(location)?,
         reference: reference.as_deref().map(RequestedRef::new).transpose()?,
         subdirectory: subdirectory.as_deref().map(Subdirectory::new).transpose()?,
-        namespace: namespace.clone(),
-        target: arguments.target,
-        allow: arguments.allow.clone(),
+        parameters: Parameters {
+            namespace: namespace.clone(),
+            target: arguments.target,
+            allow: arguments.allow.clone(),
+        },
         out: arguments.out.clone(),
         publish: arguments.publish.then_some(PublishRequest {
             channel,

@@ -6,6 +6,7 @@ pub(super) mod doctor;
 pub(super) mod images;
 pub(super) mod key;
 pub(super) mod publish;
+pub(super) mod rebuild;
 pub(super) mod repo;
 pub(super) mod signer;
 pub(super) mod verify;

@@ -12,7 +12,7 @@ use crate::cli::output;
 use crate::cli::usage::WrongUsage;
 use crate::evidence::{StatementKey, VerifiedStatement};
 use crate::model::printable;
-use crate::pipeline::{VerifiedPackage, verify_package};
+use crate::pipeline::{VerifiedPackage, VerifyError, verify_package};
 
 /// Where the keyring packages of farms put their statement keys.
 const INSTALLED_KEYS: &str = "/usr/share/plugfarm";
@@ -28,18 +28,18 @@ pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs) -> anyhow::Result<A
     let published = app.repository_folder().join("attestations");
     match verify_package(&arguments.package, &trusted, Some(&published)) {
         Ok(verified) => Ok(tell(&verified)),
-        // Verifying is no stage of a build.
-        Err(error) => Ok(Answer::failed(
-            error.code(),
-            error.to_string(),
-            error.hint(),
-        )),
+        Err(error) => Ok(unverified(&error)),
     }
+}
+
+/// Verifying is no stage of a build.
+pub(super) fn unverified(error: &VerifyError) -> Answer {
+    Answer::failed(error.code(), error.to_string(), error.hint())
 }
 
 /// The keys that were named; else this machine's own farm's, and those that keyring packages installed. Never one that
 /// lies beside the evidence.
-fn trusted_keys(app: &App, named: &[PathBuf]) -> anyhow::Result<Vec<StatementKey>> {
+pub(super) fn trusted_keys(app: &App, named: &[PathBuf]) -> anyhow::Result<Vec<StatementKey>> {
     let mut keys = Vec::new();
     if named.is_empty() {
         keys.extend(app.statement_keys()?);

@@ -14,7 +14,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bollard::models::ImageInspect;
-use bollard::query_parameters::RemoveImageOptions;
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptions};
 
 pub use known::known_packages;
 pub use recipe::ImageName;
@@ -241,6 +241,25 @@ impl Images {
             }
         }
         Ok(images)
+    }
+
+    /// The image with this root file system, if the engine has it, whatever its name is by now.
+    ///
+    /// # Errors
+    ///
+    /// What the engine says.
+    pub async fn with_root(&self, root: Sha256) -> Result<Option<Image>, SandboxError> {
+        let options = ListImagesOptionsBuilder::new()
+            .filters(&HashMap::from([("label", vec![NAME])]))
+            .build();
+        let listed = self.engine.docker.list_images(Some(options)).await;
+        for summary in listed.map_err(SandboxError::engine("list images"))? {
+            let image = self.inspect(&summary.id).await?;
+            if let Some(image) = image.filter(|image| image.root_sha256 == root) {
+                return Ok(Some(image));
+            }
+        }
+        Ok(None)
     }
 
     async fn inspect(&self, name: &str) -> Result<Option<Image>, SandboxError> {
