@@ -26,7 +26,7 @@ impl Reachable {
 
     fn holds(&self, key: &str) -> bool {
         let folder = key.strip_prefix(layout::EVIDENCE);
-        let package = folder.and_then(|rest| rest.split('/').nth(1));
+        let package = folder.and_then(|rest| rest.split('/').next());
         match package {
             Some(package) => self.packages.contains(package),
             None => self.keys.contains(&Sha256::of(key.as_bytes())),

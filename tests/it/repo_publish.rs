@@ -295,3 +295,14 @@ fn a_reader_that_believes_nothing_finds_everything() {
         ]
     );
 }
+
+#[test]
+fn clearing_up_takes_nothing_that_was_published() {
+    let lab = Lab::new();
+    lab.publish(&Package::new("one", "1.0")).unwrap();
+    lab.publish(&Package::new("one", "2.0")).unwrap();
+    let later = lab.later(3 * 24 * 3600);
+    let lock = lab.repository.lock().unwrap();
+    assert_eq!(lab.repository.collect(&lock, later).unwrap(), 0);
+    assert_eq!(lab.problems(), [""; 0]);
+}
