@@ -4,6 +4,7 @@
 //! environment here, and nothing in this module imports another one.
 
 mod check_list;
+mod decision;
 mod digest;
 mod failure;
 mod midstate;
@@ -14,6 +15,7 @@ mod text;
 mod version;
 
 pub(crate) use check_list::checks;
+pub use decision::{Actor, Reason};
 pub use digest::{CommitId, Sha256, Sha256Writer};
 pub use failure::{Blame, Failure, FailureCode, Finding, LogLine, Outcome, Severity, Stage};
 pub use midstate::Sha256Midstate;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
-use super::text::{InvalidValue, text_type};
+use super::text::{InvalidValue, is_deceptive, text_type};
+use super::{Sha256, Target};
 
 /// The author's part of a plugin's identity, `^[a-z0-9]+$` (wazo-plugind's rule), at most 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +82,8 @@ impl fmt::Display for PluginId {
     }
 }
 
-/// A channel of publication, such as `stable` or `testing`: `^[a-z][a-z0-9]*$`, at most 32 characters.
+/// A channel of publication, such as `stable` or `testing`: `^[a-z][a-z0-9]*$`, at most 32 characters; or the preview of a
+/// branch, `^preview-[a-z0-9-]+$`, at most 64.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel(String);
 text_type!(Channel);
@@ -91,9 +92,13 @@ impl Channel {
     /// Checks `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         const RULE: &str = "it must match ^[a-z][a-z0-9]*$ and have at most 32 characters";
-        let valid = text.len() <= 32
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.bytes().all(is_lower_alphanumeric);
+        let valid = match text.strip_prefix(PREVIEW) {
+            Some(slug) => {
+                (1..=56).contains(&slug.len())
+                    && slug.bytes().all(|b| b == b'-' || is_lower_alphanumeric(b))
+            }
+            None => is_plain_name(text),
+        };
         if valid {
             Ok(Self(text.to_owned()))
         } else {
@@ -106,6 +111,43 @@ impl Channel {
     pub fn stable() -> Self {
         Self("stable".to_owned())
     }
+
+    /// The channel with the previews of a branch. Branches whose names differ have channels that differ: where the name has
+    /// more than a channel's may have, the beginning of its SHA-256 follows.
+    pub fn preview(branch: &str) -> Result<Self, InvalidValue> {
+        const RULE: &str = "a branch's name has 1 to 244 characters, and no control characters";
+        let length = branch.chars().take(245).count();
+        if !(1..=244).contains(&length) || branch.chars().any(is_deceptive) {
+            return Err(InvalidValue::new("branch", branch, RULE));
+        }
+        let lower = branch.to_ascii_lowercase();
+        let words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+        let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+        let slug: String = words.join("-").chars().take(40).collect();
+        if slug == branch {
+            return Ok(Self(format!("{PREVIEW}{slug}")));
+        }
+        let digest = Sha256::of(branch.as_bytes()).to_string();
+        let digest: String = digest.chars().take(8).collect();
+        // Two dashes, which no branch has that is its own slug.
+        let slug = slug.trim_end_matches('-');
+        Ok(Self(format!("{PREVIEW}{slug}--{digest}")))
+    }
+
+    /// Whether it has the previews of a branch.
+    #[must_use]
+    pub fn is_preview(&self) -> bool {
+        self.0.starts_with(PREVIEW)
+    }
+}
+
+/// What the channels of previews start with.
+const PREVIEW: &str = "preview-";
+
+fn is_plain_name(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(is_lower_alphanumeric)
 }
 
 /// The name of a farm, in its packages' and files' names: `^[a-z][a-z0-9]*$`, at most 32 characters.
@@ -116,9 +158,12 @@ text_type!(FarmName);
 impl FarmName {
     /// Checks `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
-        Channel::new(text)
-            .map(|channel| Self(channel.0))
-            .map_err(|error| InvalidValue::new("farm name", text, error.rule))
+        const RULE: &str = "it must match ^[a-z][a-z0-9]*$ and have at most 32 characters";
+        if is_plain_name(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidValue::new("farm name", text, RULE))
+        }
     }
 
     /// The name of a farm that was given none: one on somebody's own machine.
@@ -206,6 +251,37 @@ mod tests {
         assert_eq!(id.package(), "wazo-plugind-hello-demo");
         assert_eq!(id.home(), "usr/lib/wazo-plugind/plugins/demo/hello");
         assert_eq!(id.to_string(), "demo/hello");
+    }
+
+    #[test]
+    fn branches_whose_names_differ_have_channels_that_differ() {
+        let channel = |branch: &str| Channel::preview(branch).unwrap().to_string();
+        assert_eq!(channel("fix-42"), "preview-fix-42");
+        insta::assert_snapshot!(channel("feature/Login page"), @"preview-feature-login-page--cdad2f61");
+        let (long, longer) = ("a".repeat(243), "a".repeat(244));
+        let names = [
+            "feature/login",
+            "feature-login",
+            "Feature-login",
+            "feature--login",
+            "-feature-login",
+            "é",
+            "🎉",
+            "/",
+            &long,
+            &longer,
+        ];
+        let channels: std::collections::BTreeSet<_> = names.map(channel).into();
+        assert_eq!(channels.len(), names.len(), "{channels:?}");
+        for name in channels {
+            assert!(Channel::new(&name).unwrap().is_preview(), "{name}");
+        }
+        for bad in ["", "a\nb", "a\u{202e}", &"a".repeat(245)] {
+            assert!(Channel::preview(bad).is_err(), "{bad:?}");
+        }
+        assert!(!Channel::new("preview").unwrap().is_preview());
+        assert!(Channel::new("preview-").is_err());
+        assert!(Channel::new("other-name").is_err());
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub fn printable(text: &str, limit: usize) -> String {
 }
 
 /// Control characters, and the Unicode format characters that reorder or hide text on a terminal or a page.
-fn is_deceptive(c: char) -> bool {
+pub(super) fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-use super::Target;
 use super::text::{InvalidValue, text_type};
+use super::{CommitId, Target, Timestamp};
 
 /// A Debian version (Debian Policy 5.6.12), compared in dpkg's order. At most 200 characters.
 #[derive(Debug, Clone)]
@@ -23,6 +23,22 @@ impl DebianVersion {
         }
         let parsed = debversion::Version::from_str(text).map_err(|_| invalid())?;
         Ok(Self(text.to_owned(), parsed))
+    }
+
+    /// The version of a package that brings back what `older` holds in place of this one: higher than this one, and lower than
+    /// whatever the plugin's next version is packaged as.
+    ///
+    /// Debian writes `2.0+really1.0-1` and so goes above `2.0-2`. Here the end grows instead: `2.0-0+deb12u1` that is brought
+    /// back to `1.0-1` is `2.0-0+deb12u1+really1.0+1`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidValue`] when it would have more than 200 characters.
+    pub fn bringing_back(&self, older: &PluginVersion) -> Result<Self, InvalidValue> {
+        // A revision has no dash of its own (Debian Policy 5.6.12), and `~` would be lower than nothing.
+        let older = older.0.without_epoch().replace('-', "+");
+        let dash = if self.0.contains('-') { "" } else { "-0" };
+        Self::new(&format!("{}{dash}+really{older}", self.0))
     }
 
     /// The version without its epoch, as Debian's file names have it.
@@ -99,6 +115,35 @@ impl PluginVersion {
     }
 }
 
+impl PluginVersion {
+    /// The version of a preview that is built for `target` from a commit of `time`: below the version itself, so that whoever
+    /// tried the preview gets the release, and above the previews of earlier commits.
+    ///
+    /// `1.0.0` becomes `1.0.0~preview1769860800.0123456-0+deb12u1`.
+    #[must_use]
+    pub fn previewed(
+        &self,
+        target: Target,
+        time: Timestamp,
+        commit: Option<&CommitId>,
+        n: u32,
+    ) -> DebianVersion {
+        let (upstream, revision) = self
+            .as_str()
+            .rsplit_once('-')
+            .unwrap_or((self.as_str(), "0"));
+        let commit = commit.map_or("0", CommitId::as_str);
+        let commit: String = commit.chars().take(7).collect();
+        let text = format!(
+            "{upstream}~preview{}.{commit}-{revision}+deb{}u{n}",
+            time.seconds(),
+            target.release()
+        );
+        let parsed = debversion::Version::from_str(&text).unwrap_or_else(|_| self.0.1.clone());
+        DebianVersion(text, parsed)
+    }
+}
+
 impl std::fmt::Display for PluginVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
@@ -165,6 +210,76 @@ mod tests {
                 "{plain}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_brought_back_is_above_the_bad_and_below_the_next() {
+        let back = |bad: &DebianVersion, old: &str| {
+            bad.bringing_back(&PluginVersion::new(old).unwrap())
+                .unwrap()
+        };
+        let bad = packaged("2.0");
+        let first = back(&bad, "1:1.0-1~rc1");
+        assert_eq!(first.as_str(), "2.0-0+deb12u1+really1.0+1~rc1");
+        let again = back(&first, "0.9");
+        let native = back(&DebianVersion::new("2").unwrap(), "1");
+        assert_eq!(native.as_str(), "2-0+really1");
+        let next = [
+            "2.0-1", "2.0.0", "2.0.1", "2.0a", "2.0+git1", "2.1~rc1", "1:0",
+        ]
+        .map(packaged);
+        let rebuilt = PluginVersion::new("2.0")
+            .unwrap()
+            .packaged(Target::Bookworm, 2);
+        for next in next.iter().chain([&rebuilt]) {
+            assert!(bad < first && first < again && again < *next, "{next}");
+        }
+        let long = DebianVersion::new(&"1".repeat(200)).unwrap();
+        assert!(
+            long.bringing_back(&PluginVersion::new("1").unwrap())
+                .is_err()
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_brought_back_stays_below_every_next_version(
+            one in "[0-9]{1,2}(\\.[0-9]{1,2}){0,2}([a-c~+][a-c0-9]{1,2})?(-[0-9]{1,2})?",
+            other in "[0-9]{1,2}(\\.[0-9]{1,2}){0,2}([a-c~+][a-c0-9]{1,2})?(-[0-9]{1,2})?",
+            old in "([0-9]:)?[0-9]{1,2}(\\.[0-9]{1,2}){0,2}([a-c~+][a-c0-9]{1,2})?(-[0-9]{1,2})?",
+        ) {
+            let (bad, next) = (packaged(&one), packaged(&other));
+            let back = bad.bringing_back(&PluginVersion::new(&old).unwrap()).unwrap();
+            proptest::prop_assert!(bad < back);
+            proptest::prop_assert_eq!(bad < next, back < next);
+        }
+    }
+
+    #[test]
+    fn a_preview_is_below_its_release_and_above_the_earlier_ones() {
+        let commit = CommitId::new(&"ab".repeat(20)).unwrap();
+        let preview = |text: &str, time| {
+            let version = PluginVersion::new(text).unwrap();
+            version.previewed(
+                Target::Bookworm,
+                Timestamp::from_seconds(time),
+                Some(&commit),
+                1,
+            )
+        };
+        assert_eq!(
+            preview("1.0.0", 7).as_str(),
+            "1.0.0~preview7.abababa-0+deb12u1"
+        );
+        for text in ["1.0.0", "1.0.0-1", "1:1.0", "1.0~rc1"] {
+            assert!(preview(text, 9) < preview(text, 10), "{text}");
+            assert!(preview(text, 10) < packaged(text), "{text}");
+            assert!(
+                preview(text, 10) < DebianVersion::new(text).unwrap(),
+                "{text}"
+            );
+        }
+        assert!(packaged("1.0.0") < preview("1.0.1", 1));
     }
 
     #[test]
