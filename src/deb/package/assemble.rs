@@ -12,7 +12,7 @@ use crate::deb::control::ControlError;
 use crate::deb::payload::{Entry, Payload, PayloadError};
 use crate::deb::spool::Spool;
 use crate::deb::tarball::{Attributes, TarWriter, stream_size};
-use crate::model::{Sha256, Sha256Writer};
+use crate::model::{Sha256, Sha256Writer, Timestamp};
 
 /// A package that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,15 +83,9 @@ where
     let control = control_files(spec, &payload, installed_size)?;
 
     out.seek(SeekFrom::Start(0))?;
-    out.write_all(MAGIC)?;
-    member(out, "debian-binary", spec, |out| out.write_all(b"2.0\n"))?;
-    let name = |part: &str| format!("{part}.tar.{}", compression.extension());
-    member(out, &name("control"), spec, |out| {
-        let size = stream_size(control_entries(&control));
-        let encoder = compression.encoder(out, size)?;
-        control_tar(spec, &control, encoder)
-    })?;
-    member(out, &name("data"), spec, |out| {
+    write_head(&control, spec.time, compression, out)?;
+    let data = format!("data.tar.{}", compression.extension());
+    member(out, &data, spec.time, |out| {
         let size = stream_size(data_entries(&payload));
         let encoder = compression.encoder(out, size)?;
         data_tar(spec, &payload, spool, encoder)
@@ -102,6 +96,23 @@ where
         size,
         installed_size,
         content_digest,
+    })
+}
+
+/// Everything before `data.tar`.
+pub(super) fn write_head<O: Write + Seek>(
+    control: &[ControlFile<'_>],
+    time: Timestamp,
+    compression: Compression,
+    out: &mut O,
+) -> io::Result<()> {
+    out.write_all(MAGIC)?;
+    member(out, "debian-binary", time, |out| out.write_all(b"2.0\n"))?;
+    let name = format!("control.tar.{}", compression.extension());
+    member(out, &name, time, |out| {
+        let size = stream_size(control_entries(control));
+        let encoder = compression.encoder(out, size)?;
+        control_tar(time, control, encoder)
     })
 }
 
@@ -128,14 +139,14 @@ fn installed_size(payload: &Payload) -> u64 {
 }
 
 /// One member of the archive, whose size is filled in after it was written.
-fn member<O: Write + Seek>(
+pub(super) fn member<O: Write + Seek>(
     out: &mut O,
     name: &str,
-    spec: &PackageSpec,
+    time: Timestamp,
     write: impl FnOnce(&mut O) -> io::Result<()>,
 ) -> io::Result<()> {
     let start = out.stream_position()?;
-    out.write_all(header(name, spec.time, 0).as_bytes())?;
+    out.write_all(header(name, time, 0).as_bytes())?;
     write(out)?;
     let end = out.stream_position()?;
     let size = end - start - HEADER;
@@ -144,12 +155,12 @@ fn member<O: Write + Seek>(
     }
     let next = out.stream_position()?;
     out.seek(SeekFrom::Start(start))?;
-    out.write_all(header(name, spec.time, size).as_bytes())?;
+    out.write_all(header(name, time, size).as_bytes())?;
     out.seek(SeekFrom::Start(next)).map(drop)
 }
 
 /// A file of `control.tar`: its name, mode and text.
-type ControlFile<'a> = (&'static str, u32, Cow<'a, str>);
+pub(super) type ControlFile<'a> = (&'a str, u32, Cow<'a, str>);
 
 /// The files of `control.tar`, in their order.
 fn control_files<'a>(
@@ -196,11 +207,11 @@ fn control_entries<'a>(
 }
 
 fn control_tar<W: Write>(
-    spec: &PackageSpec,
+    time: Timestamp,
     files: &[ControlFile<'_>],
     encoder: Encoder<'_, W>,
 ) -> io::Result<()> {
-    let mut tar = TarWriter::new(encoder, spec.time);
+    let mut tar = TarWriter::new(encoder, time);
     let texts = std::iter::once("").chain(files.iter().map(|(_, _, text)| &**text));
     for ((name, attributes), text) in control_entries(files).zip(texts) {
         tar.entry(name, attributes, &mut text.as_bytes())?;
@@ -274,7 +285,7 @@ where
     tar.finish()?.finish().map(drop)
 }
 
-fn digest<O: Read + Seek>(out: &mut O) -> io::Result<(Sha256, u64)> {
+pub(super) fn digest<O: Read + Seek>(out: &mut O) -> io::Result<(Sha256, u64)> {
     let end = out.stream_position()?;
     out.seek(SeekFrom::Start(0))?;
     let mut writer = Sha256Writer::new(io::sink());

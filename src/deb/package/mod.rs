@@ -8,6 +8,7 @@ mod assemble;
 mod compression;
 mod content_digest;
 mod documents;
+mod repack;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use assemble::{AssembleError, Assembled, assemble};
 pub use compression::{Compression, Method};
 pub use content_digest::content_digest;
 pub use documents::{Copyright, copyright};
+pub use repack::{RepackError, Repacked, repack};
 
 pub(super) use ar::ArReader;
 

@@ -267,3 +267,59 @@ fn the_architecture_follows_the_payload() {
     let arm = with("usr/lib/aarch64-linux-gnu/a", b"");
     assert_eq!(arm.1.as_deref(), Some("aarch64-linux-gnu"));
 }
+
+#[test]
+fn a_package_that_is_packed_again_has_another_version_and_the_same_payload() {
+    for method in [Method::Zstd, Method::Xz, Method::Gzip] {
+        let (_, old) = assembled(&spec(), Compression { method, ..zstd() });
+        let version = DebianVersion::new("2.0-0+deb12u1+really1.0").unwrap();
+        let again = |deb: &[u8]| {
+            let mut out = Cursor::new(Vec::new());
+            let repacked = repack(deb, &version, spec().time, &mut out).unwrap();
+            (repacked, out.into_inner())
+        };
+        let (repacked, new) = again(&old);
+        assert_eq!(
+            again(&old),
+            (repacked.clone(), new.clone()),
+            "the same bytes"
+        );
+        assert_eq!(
+            again(&new),
+            (repacked.clone(), new.clone()),
+            "twice is once"
+        );
+        assert_eq!(repacked.sha256, crate::model::Sha256::of(&new));
+        assert_eq!(repacked.size, new.len() as u64);
+        let ((before, files), (after, again)) = (read(&old), read(&new));
+        assert_eq!(files, again);
+        assert_eq!(after.control.get("Version"), Some(version.as_str()));
+        assert_eq!(after.control, repacked.control);
+        let others = |summary: &Summary| {
+            let fields = summary
+                .control
+                .fields()
+                .filter(|(name, _)| *name != "Version");
+            let fields: Vec<_> = fields.map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+            let mut files = summary.control_files.clone();
+            files.remove("control");
+            (fields, files)
+        };
+        assert_eq!(others(&before), others(&after));
+    }
+}
+
+#[test]
+fn what_is_no_package_is_not_packed_again() {
+    let (_, old) = assembled(&spec(), zstd());
+    let version = DebianVersion::new("2").unwrap();
+    for end in [0, 8, 100, old.len() / 2, old.len() - 1] {
+        let refused = repack(
+            &old[..end],
+            &version,
+            spec().time,
+            &mut Cursor::new(Vec::new()),
+        );
+        assert!(refused.is_err(), "{end}");
+    }
+}

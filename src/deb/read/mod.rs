@@ -175,7 +175,7 @@ fn parts(reason: String) -> ReadError {
     ReadError::Parts { reason }
 }
 
-fn expect_version<R: Read>(archive: &mut ArReader<R>) -> Result<(), ReadError> {
+pub(in crate::deb) fn expect_version<R: Read>(archive: &mut ArReader<R>) -> Result<(), ReadError> {
     let member = archive.next()?;
     if member.is_none_or(|member| member.name != "debian-binary" || member.size > 64) {
         return Err(parts("`debian-binary` does not come first".to_owned()));
@@ -192,7 +192,10 @@ fn expect_version<R: Read>(archive: &mut ArReader<R>) -> Result<(), ReadError> {
 }
 
 /// The next member whose name does not start with `_`, which must be `part` with a compressor's ending.
-fn expect_member<R: Read>(archive: &mut ArReader<R>, part: &str) -> Result<String, ReadError> {
+pub(in crate::deb) fn expect_member<R: Read>(
+    archive: &mut ArReader<R>,
+    part: &str,
+) -> Result<String, ReadError> {
     loop {
         let Some(member) = archive.next()? else {
             return Err(parts(format!("{part} is missing")));
@@ -276,7 +279,7 @@ fn unreadable(member: &str, error: &dyn std::error::Error) -> ReadError {
     }
 }
 
-fn control_files(
+pub(in crate::deb) fn control_files(
     name: &str,
     data: &mut dyn Read,
     limits: &ReadLimits,
