@@ -304,7 +304,9 @@ impl App {
         let settings = Settings {
             farm: farm.clone(),
             url: repository.url.clone(),
-            channel: repository.channel.clone(),
+            channels: repository.channels.clone(),
+            approvals: repository.approvals,
+            preview_time: repository.preview_time,
             valid_for: repository.valid_for,
             maintainer: maintainer.clone(),
             archive_keyring: public.archive_keyring.clone(),

@@ -1,11 +1,12 @@
 //! The arguments of every command. What a command does is in `commands`; nothing here does anything.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::environment;
-use crate::model::{Channel, Namespace, Target};
+use crate::model::{Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target};
 
 /// A sandboxed build farm for Wazo plugins: a git repository goes in, a signed .deb in an apt repository comes out.
 #[derive(Debug, Parser)]
@@ -53,6 +54,14 @@ pub(super) enum Command {
     Build(BuildArgs),
     /// Publish built packages, with their evidence, in the apt repository
     Publish(PublishArgs),
+    /// Let a published package into the next channel: the same bytes, with a signed approval
+    Promote(PromoteArgs),
+    /// Only let a share of the hosts upgrade to a version by itself
+    Phase(PhaseArgs),
+    /// Take a version away from hosts, for ever
+    Withdraw(WithdrawArgs),
+    /// Withdraw a package's highest version, and bring the one before back above it
+    Rollback(RollbackArgs),
     /// Walk from a package's bytes back to the commit it was built from
     Verify(VerifyArgs),
     /// Build a package again from its evidence, and say whether it gives the same bytes
@@ -120,9 +129,12 @@ pub(super) struct BuildArgs {
     /// Publish the package when it is built
     #[arg(long)]
     pub(super) publish: bool,
-    /// Publish in this channel; without it, in the configured one
+    /// Publish in this channel; without it, in the first
     #[arg(long, value_name = "CHANNEL", requires = "publish")]
     pub(super) channel: Option<Channel>,
+    /// Build the preview of this branch, with a version below the release's; it is published in a channel of its own
+    #[arg(long, value_name = "BRANCH", conflicts_with = "channel")]
+    pub(super) preview: Option<String>,
     /// Let this held finding pass, by its code; may be given again
     #[arg(long = "allow", value_name = "CODE")]
     pub(super) allow: Vec<String>,
@@ -137,12 +149,124 @@ pub(super) struct PublishArgs {
     /// Packages that this farm built; their evidence lies beside them
     #[arg(value_name = "DEB", required = true)]
     pub(super) packages: Vec<PathBuf>,
-    /// Publish in this channel; without it, in the configured one
+    /// Publish in this channel; without it, in the first
     #[arg(long, value_name = "CHANNEL")]
     pub(super) channel: Option<Channel>,
+    /// Publish in the channel with the previews of this branch
+    #[arg(long, value_name = "BRANCH", conflicts_with = "channel")]
+    pub(super) preview: Option<String>,
     /// Publish although the source was a folder with changes that no commit holds
     #[arg(long)]
     pub(super) unpinned: bool,
+}
+
+/// A package, perhaps with a version: `PACKAGE` or `PACKAGE=VERSION`, as apt has it.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) package: String,
+    pub(super) version: Option<DebianVersion>,
+}
+
+impl FromStr for Named {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "it must be a package's name, as `plugfarm repo show` has it";
+        let (package, version) = match text.split_once('=') {
+            Some((package, version)) => (package, Some(DebianVersion::new(version)?)),
+            None => (text, None),
+        };
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
+        if package.is_empty() || package.len() > 200 || !package.bytes().all(plain) {
+            return Err(InvalidValue::new("package", package, RULE));
+        }
+        Ok(Self {
+            package: package.to_owned(),
+            version,
+        })
+    }
+}
+
+/// Who does it, and why.
+#[derive(Debug, Args)]
+pub(super) struct DecisionArgs {
+    /// Why, in one line
+    #[arg(long, value_name = "WORDS")]
+    pub(super) reason: Reason,
+    /// Who does it; without it, whoever called sudo, or is logged in
+    #[arg(long, value_name = "WHO")]
+    pub(super) by: Option<Actor>,
+}
+
+/// Arguments of `promote`.
+#[derive(Debug, Args)]
+pub(super) struct PromoteArgs {
+    /// The package; without a version, the highest that the channel has
+    #[arg(value_name = "PACKAGE[=VERSION]")]
+    pub(super) package: Named,
+    /// Only for this Debian release; may be given again
+    #[arg(long = "target", value_name = "RELEASE")]
+    pub(super) targets: Vec<Target>,
+    /// The channel that has it; without it, the first
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) from: Option<Channel>,
+    /// The channel that it enters; without it, the next
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) to: Option<Channel>,
+    /// Let only this share of the hosts upgrade to it by itself
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) phase: Option<u8>,
+    /// Who, and why.
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
+}
+
+/// Arguments of `phase`.
+#[derive(Debug, Args)]
+pub(super) struct PhaseArgs {
+    /// The package and its version
+    #[arg(value_name = "PACKAGE=VERSION")]
+    pub(super) package: Named,
+    /// The share of the hosts that upgrade to it by itself: 0 to 100, which is all
+    #[arg(value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) percent: u8,
+    /// In this channel; without it, in the last that has it
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) channel: Option<Channel>,
+    /// Who does it; without it, whoever called sudo, or is logged in
+    #[arg(long, value_name = "WHO")]
+    pub(super) by: Option<Actor>,
+}
+
+/// Arguments of `withdraw`.
+#[derive(Debug, Args)]
+pub(super) struct WithdrawArgs {
+    /// The package and its version
+    #[arg(value_name = "PACKAGE=VERSION")]
+    pub(super) package: Named,
+    /// Only from this channel; may be given again
+    #[arg(long = "channel", value_name = "CHANNEL")]
+    pub(super) channels: Vec<Channel>,
+    /// Who, and why.
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub(super) struct RollbackArgs {
+    /// The package
+    #[arg(value_name = "PACKAGE")]
+    pub(super) package: Named,
+    /// The version to go back to; without it, the one before
+    #[arg(long, value_name = "VERSION")]
+    pub(super) to: Option<DebianVersion>,
+    /// Only in this channel; without it, what the last channel has goes from every channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub(super) channel: Option<Channel>,
+    /// Who, and why.
+    #[command(flatten)]
+    pub(super) decision: DecisionArgs,
 }
 
 /// Arguments of `verify`.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod args;
+mod channels;
 mod commands;
 mod output;
 mod usage;
@@ -59,6 +60,10 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
                 commands::build::run(&app, &arguments, cli.global.json).await
             }
             Command::Publish(arguments) => commands::publish::run(&app, &arguments),
+            Command::Promote(arguments) => commands::promote::run(&app, &arguments),
+            Command::Phase(arguments) => commands::phase::run(&app, &arguments),
+            Command::Withdraw(arguments) => commands::withdraw::run(&app, &arguments),
+            Command::Rollback(arguments) => commands::rollback::run(&app, &arguments),
             Command::Verify(arguments) => commands::verify::run(&app, &arguments),
             Command::Rebuild(arguments) => {
                 commands::rebuild::run(&app, &arguments, cli.global.json).await

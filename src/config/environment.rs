@@ -6,6 +6,10 @@ pub const DATA_DIR: &str = "PLUGFARM_DATA_DIR";
 pub const CONFIG: &str = "PLUGFARM_CONFIG";
 /// What is logged, in the syntax of tracing's `EnvFilter`.
 pub const LOG: &str = "PLUGFARM_LOG";
+/// Who called `sudo`, and so does what the command does.
+pub const SUDO_USER: &str = "SUDO_USER";
+/// Who is logged in.
+pub const USER: &str = "USER";
 /// The Docker engine's address; Docker's own variable.
 pub const DOCKER_HOST: &str = "DOCKER_HOST";
 /// Any value but the empty one switches colour off; see no-color.org.

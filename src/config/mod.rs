@@ -79,8 +79,12 @@ pub struct RepositoryConfig {
     pub s3: Option<S3Config>,
     /// The address at which hosts reach the repository; without it, its folder on this machine. A bucket has to have one.
     pub url: Option<String>,
-    /// The channel that builds are published in.
-    pub channel: Channel,
+    /// The channels, in the order that packages go through them. Builds are published in the first; hosts follow the last.
+    pub channels: Vec<Channel>,
+    /// How many people must approve that a package goes to the next channel.
+    pub approvals: usize,
+    /// How long the preview of a branch is kept after its last publication.
+    pub preview_time: Duration,
     /// How long hosts accept a publication. Set it only where something re-signs in time.
     pub valid_for: Option<Duration>,
 }
@@ -164,7 +168,9 @@ impl Default for Config {
                 path: None,
                 s3: None,
                 url: None,
-                channel: Channel::stable(),
+                channels: vec![Channel::stable()],
+                approvals: 1,
+                preview_time: Duration::from_secs(14 * 24 * 3600),
                 valid_for: None,
             },
             signer: SignerConfig::default(),

@@ -1,5 +1,6 @@
 //! The configuration file as it is written, and the check that turns it into [`Config`].
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -102,7 +103,9 @@ struct RawRepository {
     path: Option<PathBuf>,
     s3: Option<RawS3>,
     url: Option<String>,
-    channel: Option<Channel>,
+    channels: Option<Vec<Channel>>,
+    approvals: Option<usize>,
+    preview_time: Option<String>,
     valid_for: Option<String>,
 }
 
@@ -149,7 +152,7 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         sandbox: SandboxConfig {
             runtime: raw.sandbox.runtime.map(runtime).transpose()?,
         },
-        repository: check_repository(raw.repository)?,
+        repository: check_repository(raw.repository, defaults.repository)?,
         signer: SignerConfig {
             socket: raw.signer.socket,
             users: raw.signer.users,
@@ -164,15 +167,27 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     })
 }
 
-fn check_repository(raw: RawRepository) -> Result<RepositoryConfig, ConfigError> {
+fn check_repository(
+    raw: RawRepository,
+    defaults: RepositoryConfig,
+) -> Result<RepositoryConfig, ConfigError> {
     let url = raw.url.map(|url| web_address("repository.url", url));
+    let preview_time = duration("repository.preview_time", raw.preview_time)?;
     let config = RepositoryConfig {
         path: raw.path,
         s3: raw.s3.map(check_s3).transpose()?,
         url: url.transpose()?,
-        channel: raw.channel.unwrap_or_else(Channel::stable),
+        channels: raw.channels.map_or(Ok(defaults.channels), channels)?,
+        approvals: raw.approvals.unwrap_or(defaults.approvals),
+        preview_time: preview_time.unwrap_or(defaults.preview_time),
         valid_for: duration("repository.valid_for", raw.valid_for)?,
     };
+    if config.approvals == 0 {
+        return Err(value_error(
+            "repository.approvals",
+            "somebody must approve: it must be 1 or more",
+        ));
+    }
     if config.s3.is_some() && config.path.is_some() {
         return Err(value_error(
             "repository.path",
@@ -186,6 +201,20 @@ fn check_repository(raw: RawRepository) -> Result<RepositoryConfig, ConfigError>
         ));
     }
     Ok(config)
+}
+
+/// At least one, none twice, and none of a preview.
+fn channels(channels: Vec<Channel>) -> Result<Vec<Channel>, ConfigError> {
+    let mut seen = BTreeSet::new();
+    let good = |channel: &Channel| !channel.is_preview() && seen.insert(channel.clone());
+    if !channels.is_empty() && channels.iter().all(good) {
+        Ok(channels)
+    } else {
+        Err(value_error(
+            "repository.channels",
+            "it must name at least one channel, none twice, and none of a preview",
+        ))
+    }
 }
 
 fn check_limits(raw: RawLimits) -> Result<Limits, ConfigError> {
@@ -368,6 +397,13 @@ mod tests {
         insta::assert_snapshot!(said("farm: Not-Me"), @"`Not-Me` is not a valid farm name: it must match ^[a-z][a-z0-9]*$ and have at most 32 characters");
         insta::assert_snapshot!(said("sandbox: {runtime: 'a b'}"), @"sandbox.runtime: it must be the name of one of the engine's runtimes, such as runsc");
         insta::assert_snapshot!(said("plugins: {host_packages: ['*']}"), @"plugins.host_packages: each must be a package's name, or the beginning of one with `*` after it");
+        insta::assert_snapshot!(said("repository: {approvals: 0}"), @"repository.approvals: somebody must approve: it must be 1 or more");
+        for bad in ["[]", "[stable, stable]", "[preview-a]"] {
+            assert!(
+                said(&format!("repository: {{channels: {bad}}}"))
+                    .starts_with("repository.channels: ")
+            );
+        }
         insta::assert_snapshot!(said("repository: {url: 'ftp://x/'}"), @"repository.url: it must be an http or https address without credentials, query or blanks");
     }
 }

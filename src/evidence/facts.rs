@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Architecture, BuildId, CommitId, DebianVersion, FarmName, Namespace, PluginId, PluginVersion,
-    Sha256, Target, Timestamp,
+    Architecture, BuildId, Channel, CommitId, DebianVersion, FarmName, Namespace, PluginId,
+    PluginVersion, Sha256, Target, Timestamp,
 };
 
 /// Everything that the evidence of one build says. Each value was made or checked by the farm, never by the plugin.
@@ -28,6 +28,8 @@ pub struct BuildFacts {
     pub manifest: Sha256,
     /// The namespace that the requester gave, which only plugins of the old layout need.
     pub given_namespace: Option<Namespace>,
+    /// The channel of previews that it was built for; a release is built for none.
+    pub preview: Option<Channel>,
     /// The names of the checks that the requester waived, sorted.
     pub allow: Vec<String>,
     /// What the plugin asked to have installed during the build (`build_depends`), sorted.

@@ -94,11 +94,10 @@ pub fn verify_keyring(
 
 #[cfg(test)]
 mod tests {
-    use ed25519_dalek::{Signer as _, SigningKey};
-
-    use super::super::{PAYLOAD_TYPE, envelope, pre_authentication_encoding, sample, statement};
+    use super::super::sample;
+    use super::super::signed::signed;
+    use super::super::statement;
     use super::*;
-    use crate::model::StatementSignature;
 
     fn facts() -> KeyringFacts {
         KeyringFacts {
@@ -112,17 +111,6 @@ mod tests {
             archive: Sha256::of(b"archive"),
             statement: Sha256::of(b"statement"),
         }
-    }
-
-    fn signed(payload: &[u8]) -> (Vec<u8>, StatementKey) {
-        let key = SigningKey::from_bytes(&[7; 32]);
-        let encoding = pre_authentication_encoding(PAYLOAD_TYPE, payload);
-        let signature = StatementSignature {
-            key_id: String::new(),
-            signature: key.sign(&encoding).to_bytes().to_vec(),
-        };
-        let public = StatementKey::from_raw(key.verifying_key().as_bytes()).unwrap();
-        (envelope(payload, &[signature]), public)
     }
 
     #[test]

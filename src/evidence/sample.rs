@@ -25,6 +25,7 @@ pub(crate) fn build() -> BuildFacts {
         content: Sha256::of(b"content"),
         manifest: Sha256::of(b"manifest"),
         given_namespace: None,
+        preview: None,
         allow: vec!["empty-executable".to_owned()],
         build_depends: vec!["python3-babel".to_owned()],
         source: source(),

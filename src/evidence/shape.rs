@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Artifact, EngineFacts, LimitFacts};
 use crate::model::{
-    Architecture, BuildId, DebianVersion, Namespace, PluginId, PluginVersion, Sha256, Target,
-    Timestamp,
+    Architecture, BuildId, Channel, DebianVersion, Namespace, PluginId, PluginVersion, Sha256,
+    Target, Timestamp,
 };
 
 /// The type of every build of this farm; the module's documentation says what its parameters mean.
@@ -66,6 +66,8 @@ pub(super) struct ExternalParameters {
     pub(super) target: Target,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) namespace: Option<Namespace>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) preview: Option<Channel>,
     pub(super) allow: Vec<String>,
 }
 
@@ -198,19 +200,19 @@ impl Descriptor {
 }
 
 /// Times as SLSA writes them.
-mod rfc3339 {
+pub(super) mod rfc3339 {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::model::Timestamp;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::evidence) fn serialize<S: Serializer>(
         time: &Timestamp,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&time.rfc3339())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::evidence) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;

@@ -44,6 +44,7 @@ fn external_parameters(facts: &BuildFacts) -> ExternalParameters {
         },
         target: facts.target,
         namespace: facts.given_namespace.clone(),
+        preview: facts.preview.clone(),
         allow: facts.allow.clone(),
     }
 }

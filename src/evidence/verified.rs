@@ -8,8 +8,8 @@ use super::shape::{
 };
 use super::verify::{EvidenceError, check_count};
 use crate::model::{
-    Architecture, BuildId, CommitId, DebianVersion, Namespace, PluginId, PluginVersion, Sha256,
-    Target, Timestamp, printable,
+    Architecture, BuildId, Channel, CommitId, DebianVersion, Namespace, PluginId, PluginVersion,
+    Sha256, Target, Timestamp, printable,
 };
 
 /// The most subjects that a statement may have.
@@ -115,6 +115,12 @@ impl VerifiedStatement {
     #[must_use]
     pub fn target(&self) -> Target {
         self.external().target
+    }
+
+    /// The channel of previews that it was built for; a release is built for none.
+    #[must_use]
+    pub fn preview(&self) -> Option<&Channel> {
+        self.external().preview.as_ref()
     }
 
     /// The package's architecture.

@@ -85,11 +85,34 @@ pub fn verify(
     VerifiedStatement::read(&payload, key)
 }
 
-/// What a trusted key has signed, whatever it says, and the key.
+/// What a trusted key has signed, whatever it says, and the key. There must be one thing.
 pub(super) fn verified_payload(
     evidence: &[u8],
     trusted: &[StatementKey],
 ) -> Result<(Vec<u8>, StatementKey), EvidenceError> {
+    only(verified_payloads(evidence, trusted)?, trusted)
+}
+
+/// The only one of the payloads that verified.
+pub(super) fn only(
+    payloads: Vec<(Vec<u8>, StatementKey)>,
+    trusted: &[StatementKey],
+) -> Result<(Vec<u8>, StatementKey), EvidenceError> {
+    let mut payloads = payloads.into_iter();
+    match (payloads.next(), payloads.next()) {
+        (Some(found), None) => Ok(found),
+        (Some(_), Some(_)) => Err(EvidenceError::Ambiguous),
+        (None, _) => Err(EvidenceError::NotTrusted {
+            trusted: trusted.len(),
+        }),
+    }
+}
+
+/// Everything that trusted keys have signed, each once, with a key that did.
+pub(super) fn verified_payloads(
+    evidence: &[u8],
+    trusted: &[StatementKey],
+) -> Result<Vec<(Vec<u8>, StatementKey)>, EvidenceError> {
     if evidence.len() > MAX_SIZE {
         return Err(EvidenceError::TooLarge {
             size: evidence.len(),
@@ -101,20 +124,15 @@ pub(super) fn verified_payload(
         .filter(|(_, line)| !line.trim_ascii().is_empty())
         .collect();
     check_count("envelopes", lines.len(), MAX_ENVELOPES)?;
-    let mut found: Option<(Vec<u8>, StatementKey)> = None;
+    let mut found: Vec<(Vec<u8>, StatementKey)> = Vec::new();
     for (index, line) in lines {
-        let Some((payload, key)) = open(index + 1, line, trusted)? else {
-            continue;
-        };
-        match &found {
-            Some((other, _)) if *other != payload => return Err(EvidenceError::Ambiguous),
-            Some(_) => {}
-            None => found = Some((payload, key)),
+        if let Some((payload, key)) = open(index + 1, line, trusted)?
+            && found.iter().all(|(other, _)| *other != payload)
+        {
+            found.push((payload, key));
         }
     }
-    found.ok_or(EvidenceError::NotTrusted {
-        trusted: trusted.len(),
-    })
+    Ok(found)
 }
 
 /// The payload of one envelope and the trusted key that signed it, if one did.

@@ -162,6 +162,12 @@ failure_codes! {
     VersionUsed = "version-used", Partner;
     /// The version is not higher than the one that is published.
     VersionNotHigher = "version-not-higher", Partner;
+    /// The version was withdrawn, and is never used again.
+    VersionWithdrawn = "version-withdrawn", Partner;
+    /// No channel that was asked about has the package.
+    NotPublished = "not-published", Caller;
+    /// The channel takes only what somebody, or one more person, has approved.
+    ApprovalNeeded = "approval-needed", Caller;
     /// The source is a dirty folder, or none of a repository, and publishing it was not asked for expressly.
     SourceNotPinned = "source-not-pinned", Partner;
     /// A build that was done again gave another package.

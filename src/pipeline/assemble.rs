@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::attempt::Attempt;
 use super::inspect::Inspected;
+use super::request::Parameters;
 use super::run::Built;
 use super::version;
 use crate::deb::control::description;
@@ -34,6 +35,7 @@ pub(super) struct Assembled {
 /// Writes the package. Without a version that it must have, what is published of the plugin decides.
 pub(super) fn run(
     attempt: &mut Attempt<'_>,
+    parameters: &Parameters,
     inspected: Inspected,
     version: Option<&DebianVersion>,
 ) -> Result<Assembled, Failure> {
@@ -64,7 +66,7 @@ pub(super) fn run(
     let content = content_digest(&spec, &payload).map_err(|error| unwritable(&error))?;
     spec.version = match version {
         Some(version) => version.clone(),
-        None => version::choose(attempt, &built, content)?,
+        None => version::choose(attempt, &built, content, parameters.preview.is_some())?,
     };
 
     let stem = format!(

@@ -122,7 +122,7 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
     version::foresee(attempt, &checked)?;
     let ran = run::run(attempt, checked, None).await?;
     let inspected = inspect::run(attempt, parameters, ran).await?;
-    let assembled = assemble::run(attempt, inspected, None)?;
+    let assembled = assemble::run(attempt, parameters, inspected, None)?;
     let mut signed = sign::run(attempt, parameters, assembled)?;
     if let Some(out) = &request.out {
         hand_over(attempt, &mut signed, out)?;

@@ -91,10 +91,10 @@ fn failed(error: RepoError) -> Failure {
 /// What this farm has signed of the package at `path`, whose evidence must be whole: all of it is published.
 fn admit(publisher: &Publisher, path: &Path, unpinned: bool) -> Result<VerifiedStatement, Failure> {
     let judged = match verify_package(path, &publisher.statement_keys, None) {
-        Ok(VerifiedPackage { statement, missing }) => match missing.first() {
+        Ok(VerifiedPackage { proof, missing, .. }) => match missing.first() {
             Some(name) => Err(incomplete(name)),
-            None if !statement.pinned() && !unpinned => Err(not_pinned(Stage::Publish)),
-            None => Ok(statement),
+            None if !proof.statement().pinned() && !unpinned => Err(not_pinned(Stage::Publish)),
+            None => Ok(proof.into_statement()),
         },
         Err(error) => Err(error.failure()),
     };

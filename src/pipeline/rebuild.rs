@@ -101,13 +101,14 @@ async fn journey(
     let parameters = Parameters {
         namespace: statement.given_namespace().cloned(),
         target: statement.target(),
+        preview: statement.preview().cloned(),
         allow: statement.allow().to_vec(),
     };
     let fetched = fetch::again(attempt, statement, request.source.as_ref()).await?;
     let checked = check::run(attempt, &parameters, fetched)?;
     let ran = run::run(attempt, checked, Some(statement.image())).await?;
     let inspected = inspect::run(attempt, &parameters, ran).await?;
-    let assembled = assemble::run(attempt, inspected, Some(statement.version()))?;
+    let assembled = assemble::run(attempt, &parameters, inspected, Some(statement.version()))?;
     let circumstances = circumstances(attempt, statement, &assembled);
     if assembled.deb.sha256 == statement.deb().sha256 {
         keep_only_the_log(&attempt.folder);

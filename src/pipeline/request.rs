@@ -29,6 +29,8 @@ pub struct Parameters {
     pub namespace: Option<Namespace>,
     /// The Debian release to build for.
     pub target: Target,
+    /// The channel of previews that it is built for; a release is built for none.
+    pub preview: Option<Channel>,
     /// Codes of held findings that may pass.
     pub allow: Vec<String>,
 }

@@ -147,6 +147,7 @@ fn facts(attempt: &Attempt<'_>, parameters: &Parameters, assembled: &Assembled) 
         content: assembled.content,
         manifest: checked.manifest,
         given_namespace: parameters.namespace.clone(),
+        preview: parameters.preview.clone(),
         allow,
         build_depends,
         source: source_facts(&assembled.built),

@@ -3,17 +3,22 @@
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
-use crate::evidence::{self, EvidenceError, StatementKey, VerifiedStatement};
+use crate::evidence::{self, EvidenceError, Proof, StatementKey, VerifiedApproval};
 use crate::model::{Failure, FailureCode, Sha256, Sha256Writer, Stage};
 
 /// The most bytes that an evidence file may have; `evidence::verify` has the same limit.
 const MAX_EVIDENCE: u64 = 4 << 20;
 
+/// The most approvals of one package that are looked at.
+const MAX_APPROVALS: usize = 1000;
+
 /// A package whose bytes are what a trusted key has signed.
 #[derive(Debug)]
 pub struct VerifiedPackage {
     /// What was signed.
-    pub statement: VerifiedStatement,
+    pub proof: Proof,
+    /// Who has approved it for which channel, as far as the repository is at hand; sorted by their time.
+    pub approvals: Vec<VerifiedApproval>,
     /// The files that the statement names and that do not lie beside the package, so that nothing is known of them.
     pub missing: Vec<String>,
 }
@@ -102,7 +107,7 @@ impl VerifyError {
 }
 
 /// Verifies the package at `deb` by the evidence that lies beside it (`<stem>.intoto.jsonl`), or else in `published`, a
-/// repository's folder of attestations, against the keys in `trusted`. Of the other files that the statement names, those
+/// repository's folder, against the keys in `trusted`. Of the other files that the statement names, those
 /// that lie beside the package are verified too.
 ///
 /// # Errors
@@ -115,31 +120,58 @@ pub fn verify_package(
 ) -> Result<VerifiedPackage, VerifyError> {
     let found = digest(deb).map_err(|source| VerifyError::Unreadable { source })?;
     let beside = deb.with_extension("intoto.jsonl");
-    let published = published.map(|folder| folder.join(format!("{found}.intoto.jsonl")));
+    let kept = |folder: &Path| folder.join(format!("attestations/{found}.intoto.jsonl"));
     let path = published
+        .map(kept)
         .filter(|path| !beside.exists() && path.exists())
         .unwrap_or(beside);
-    let mut bytes = Vec::new();
-    fs_err::File::open(path)
-        .and_then(|file| file.take(MAX_EVIDENCE + 1).read_to_end(&mut bytes))
-        .map_err(|source| VerifyError::NoEvidence { source })?;
-    let statement = evidence::verify(&bytes, trusted)?;
-    let signed = statement.deb().sha256;
+    let bytes = read(&path).map_err(|source| VerifyError::NoEvidence { source })?;
+    let proof = evidence::prove(&bytes, trusted)?;
+    let signed = proof.deb().sha256;
     if found != signed {
         return Err(VerifyError::Package { found, signed });
     }
-    let missing = verify_companions(deb, &statement)?;
-    Ok(VerifiedPackage { statement, missing })
+    let approvals = published.map(|folder| folder.join(format!("approvals/{found}")));
+    let approvals = approvals.map_or(Ok(Vec::new()), |folder| {
+        approvals_in(&folder, found, trusted)
+    });
+    Ok(VerifiedPackage {
+        missing: verify_companions(deb, &proof)?,
+        approvals: approvals.map_err(|source| VerifyError::Unreadable { source })?,
+        proof,
+    })
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path)?;
+    file.take(MAX_EVIDENCE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The approvals in `folder` that trusted keys have signed about the package with this digest. Anybody can add others.
+fn approvals_in(
+    folder: &Path,
+    deb: Sha256,
+    trusted: &[StatementKey],
+) -> io::Result<Vec<VerifiedApproval>> {
+    let entries = match fs_err::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries.take(MAX_APPROVALS) {
+        let verified = evidence::verify_approval(&read(&entry?.path())?, trusted);
+        found.extend(verified.ok().filter(|one| one.deb().sha256 == deb));
+    }
+    found.sort_by_key(|one| (one.approval().at, one.approval().by.clone()));
+    Ok(found)
 }
 
 /// Verifies what lies beside the package under the names that the statement gives, and returns the names of what does not.
-fn verify_companions(
-    deb: &Path,
-    statement: &VerifiedStatement,
-) -> Result<Vec<String>, VerifyError> {
+fn verify_companions(deb: &Path, proof: &Proof) -> Result<Vec<String>, VerifyError> {
     let mut missing = Vec::new();
-    let companions = statement.subjects().iter();
-    for subject in companions.filter(|subject| *subject != statement.deb()) {
+    for subject in proof.companions() {
         let name = subject.name.clone();
         match digest(&deb.with_file_name(&name)) {
             Ok(found) if found == subject.sha256 => {}

@@ -69,8 +69,15 @@ impl Publishable {
         }
     }
 
-    /// Whether it was built for the suite's release.
+    /// Whether it was built for the suite's release, and for its channel if it is a preview.
     pub(super) fn check_target(&self, suite: &Suite) -> Result<(), RepoError> {
+        if let Some(preview) = self.statement.preview()
+            && *preview != suite.channel
+        {
+            return Err(mismatch(format!(
+                "it was built for the channel {preview}, and enters no other one"
+            )));
+        }
         if self.statement.target() == suite.target {
             return Ok(());
         }
@@ -101,6 +108,9 @@ impl Publishable {
                 });
             }
         }
+        if let Some((same, reason)) = same.and_then(|same| Some((same, same.withdrawn(suite)?))) {
+            return Err(RepoError::withdrawn(&same.published, reason));
+        }
         let there = same.is_some_and(|same| same.listing(suite).is_some());
         let mut listed = history.iter().rev();
         match listed.find(|entry| entry.listed(suite).is_some()) {
@@ -128,8 +138,10 @@ impl Publishable {
     /// What speaks against publishing this beside `published`, in words that follow a comma.
     fn conflict(&self, published: &Published) -> Option<String> {
         let statement = &self.statement;
+        // The preview of a branch takes nothing away from its release, nor from the next commit's.
+        let releases = !published.preview && statement.preview().is_none();
         let same_plugin_version =
-            published.plugin_version.as_ref() == Some(statement.plugin_version());
+            releases && published.plugin_version.as_ref() == Some(statement.plugin_version());
         if same_plugin_version && published.commit.as_ref() != statement.commit() {
             return Some(match &published.commit {
                 Some(commit) => format!("from commit {commit}"),
@@ -157,6 +169,7 @@ impl Publishable {
             version: statement.version().clone(),
             architecture: statement.architecture(),
             plugin_version: Some(statement.plugin_version().clone()),
+            preview: statement.preview().is_some(),
             commit: statement.commit().cloned(),
             source: Some(statement.source_tar()),
             content: statement.content(),

@@ -1,13 +1,14 @@
 //! What all suites have in common: the ledger of every package, and what went out of use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::approvals::Pending;
 use super::ledger::Ledger;
 use super::storage::{Storage, Write};
 use super::{RepoError, object};
-use crate::model::{Sha256, Timestamp};
+use crate::model::{DebianVersion, Sha256, Target, Timestamp};
 
 /// How long what went out of use is kept, in seconds: a host that fetched an old `InRelease`, perhaps through a cache, still
 /// finds what it lists.
@@ -22,6 +23,24 @@ const PART: usize = 256;
 pub(super) struct Catalog {
     pub(super) ledger: Ledger,
     pub(super) retired: Retired,
+    /// The versions that hosts must not install, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) withdrawn: Vec<Banned>,
+    /// What waits for one more person to approve it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pending: Vec<Pending>,
+    /// When previews are over, by suite.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) previews: BTreeMap<String, Timestamp>,
+}
+
+/// A version that was withdrawn from everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Banned {
+    pub(super) target: Target,
+    pub(super) package: String,
+    pub(super) version: DebianVersion,
 }
 
 /// Keys that are not in use any more, oldest first. All but the newest are in objects of their own, so that a busy week costs

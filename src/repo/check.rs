@@ -45,6 +45,10 @@ impl Repository {
         for leaf in catalog.ledger.leaves() {
             for entry in readable(leaf.load(self.storage()), problems)?.unwrap_or_default() {
                 self.check_package(&entry.published, problems)?;
+                let approvals = entry.listings.values().flat_map(|own| &own.approvals);
+                for digest in approvals {
+                    self.check_approval(entry.published.sha256, *digest, problems)?;
+                }
             }
         }
         for suite in root.suites.values() {
@@ -52,6 +56,11 @@ impl Repository {
             checked.packages += suite.packages;
             self.check_release(suite, verify, problems)?;
             self.check_indices(suite, &catalog, problems)?;
+        }
+        for pending in &catalog.pending {
+            for standing in &pending.approvals {
+                self.check_approval(pending.sha256, standing.digest, problems)?;
+            }
         }
         self.check_retired(&catalog, problems)?;
         self.check_first_trust(&root, problems)?;
@@ -183,21 +192,42 @@ impl Repository {
             }
             return Ok(());
         }
-        let statement = match evidence::verify(&bytes, &trusted) {
-            Ok(statement) => statement,
+        let proof = match evidence::prove(&bytes, &trusted) {
+            Ok(proof) => proof,
             Err(error) => {
                 problems.push(format!("{key} does not verify: {error}"));
                 return Ok(());
             }
         };
-        if statement.deb().sha256 != published.sha256 {
+        if proof.deb().sha256 != published.sha256 {
             problems.push(format!("{key} is about another package"));
         }
-        for subject in statement.subjects() {
-            if subject.name != statement.deb().name {
-                let key = layout::evidence(published.sha256, &subject.name);
-                self.check_bytes(&key, super::admit::expected(subject), problems)?;
+        for companion in proof.companions() {
+            let key = layout::evidence(published.sha256, &companion.name);
+            self.check_bytes(&key, super::admit::expected(companion), problems)?;
+        }
+        Ok(())
+    }
+
+    /// Whoever let the package in must have signed for it.
+    fn check_approval(
+        &self,
+        package: Sha256,
+        digest: Sha256,
+        problems: &mut Vec<String>,
+    ) -> Result<(), RepoError> {
+        let key = layout::approval(package, digest);
+        let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)? else {
+            problems.push(format!("{key} is missing"));
+            return Ok(());
+        };
+        match evidence::verify_approval(&bytes, &self.statement_keys()?) {
+            _ if Sha256::of(&bytes) != digest => problems.push(format!("{key} was changed")),
+            Err(error) => problems.push(format!("{key} does not verify: {error}")),
+            Ok(approval) if approval.deb().sha256 != package => {
+                problems.push(format!("{key} is about another package"));
             }
+            Ok(_) => {}
         }
         Ok(())
     }

@@ -71,10 +71,19 @@ impl Repository {
         for leaf in catalog.ledger.leaves() {
             reachable.add(&layout::object(leaf.digest));
             for entry in leaf.load(self.storage())? {
-                let published = entry.published;
+                let approvals = entry.listings.values().flat_map(|own| &own.approvals);
+                let published = &entry.published;
+                for digest in approvals {
+                    reachable.add(&layout::approval(published.sha256, *digest));
+                }
                 reachable.add(&published.filename);
                 reachable.add(&layout::attestation(published.sha256));
                 reachable.packages.insert(published.sha256.to_string());
+            }
+        }
+        for pending in &catalog.pending {
+            for standing in &pending.approvals {
+                reachable.add(&layout::approval(pending.sha256, standing.digest));
             }
         }
         for (key, _) in catalog.retired.keys(self.storage())? {

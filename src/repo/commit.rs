@@ -65,12 +65,16 @@ impl Repository {
                 self.migrate(&mut draft, signer)?;
             }
             let value = prepare(&mut draft)?;
-            if draft.suites.is_empty() {
+            if draft.is_idle() {
                 return Ok((value, draft.root));
             }
+            let events = std::mem::take(&mut draft.events);
             let prepared = self.prepare(draft, signer)?;
             lock.check()?;
             if self.swap(&prepared.root, seen.as_ref(), now)? {
+                for event in events {
+                    tracing::info!(generation = prepared.root.generation, ?event, "committed");
+                }
                 self.finish(&prepared)?;
                 return Ok((value, prepared.root));
             }
@@ -110,6 +114,12 @@ impl Repository {
                 open.insert(name.clone());
             }
         }
+        let gone = |name: &&String| !root.suites.contains_key(*name);
+        for name in root.changed.iter().filter(gone) {
+            if !self.left_of(name)?.is_empty() {
+                open.insert(name.clone());
+            }
+        }
         if open.is_empty() {
             return Ok(());
         }
@@ -130,6 +140,10 @@ impl Repository {
         let mut root = draft.root.clone();
         root.generation += 1;
         root.changed = draft.suites.keys().cloned().collect();
+        for name in draft.dropped.keys() {
+            root.suites.remove(name);
+            root.changed.insert(name.clone());
+        }
         let mut unsigned = Vec::new();
         for (suite, keyring) in draft.suites.values().zip(keyrings) {
             let prepared = self.unsigned(&draft, suite, keyring, &mut wave)?;
@@ -263,6 +277,7 @@ impl Repository {
         for suite in draft.suites.values() {
             retired.extend(suite.retired.iter().cloned());
         }
+        retired.extend(draft.dropped.values().flatten().cloned());
         retired.extend(root.catalog.map(layout::object));
         let mut in_use: BTreeSet<String> = catalog
             .ledger

@@ -3,29 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::Catalog;
+use super::event::Event;
 use super::ledger::{Entry, Key, Listing, Published};
 use super::root::{Root, SuiteRoot};
 use super::storage::{Storage, Write};
 use super::table::Table;
 use super::{RepoError, Repository, layout, object};
-use crate::model::{DebianVersion, Suite, Timestamp};
+use crate::model::{DebianVersion, Reason, Sha256, Suite, Timestamp};
 
 /// One change to what a suite has.
 #[derive(Debug, Clone)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "only publications make changes so far, and those only add"
-    )
-)]
 pub(super) enum Change {
     /// The package enters, unless it is there.
-    Add(Box<Published>),
+    Add {
+        published: Box<Published>,
+        /// See [`Listing::phased`].
+        phased: Option<u8>,
+        /// See [`Listing::approvals`].
+        approvals: Vec<Sha256>,
+    },
     /// The package leaves the indices. The ledger remembers it.
     Remove {
         package: String,
         version: DebianVersion,
+        /// Why it must never come back, if so.
+        withdrawn: Option<Reason>,
     },
     /// Only this share of the hosts upgrades to the package by itself, in percent; all, if there is none.
     Phase {
@@ -33,6 +35,17 @@ pub(super) enum Change {
         version: DebianVersion,
         percent: Option<u8>,
     },
+}
+
+impl Change {
+    /// The package enters, for all hosts, without anybody's approval.
+    pub(super) fn add(published: Published) -> Self {
+        Self::Add {
+            published: Box::new(published),
+            phased: None,
+            approvals: Vec::new(),
+        }
+    }
 }
 
 /// A suite that changes.
@@ -95,6 +108,12 @@ pub(super) struct Draft<'a> {
     pub(super) wave: Vec<Write>,
     /// What nobody needs any more after it.
     pub(super) gone: Vec<String>,
+    /// Whether the catalog changed, although perhaps no suite does.
+    pub(super) noted: bool,
+    /// What happens.
+    pub(super) events: Vec<Event>,
+    /// The suites that are over, and what of them is in use no more.
+    pub(super) dropped: BTreeMap<String, BTreeSet<String>>,
     /// When it happens.
     pub(super) now: Timestamp,
 }
@@ -115,6 +134,9 @@ impl<'a> Draft<'a> {
             entries: BTreeMap::new(),
             wave: Vec::new(),
             gone: Vec::new(),
+            noted: false,
+            events: Vec::new(),
+            dropped: BTreeMap::new(),
             now,
         })
     }
@@ -172,21 +194,39 @@ impl<'a> Draft<'a> {
     pub(super) fn change(&mut self, suite: &Suite, change: Change) -> Result<(), RepoError> {
         let name = suite.to_string();
         let (mut entry, listing) = match change {
-            Change::Add(published) => {
+            Change::Add {
+                published,
+                phased,
+                approvals,
+            } => {
                 let known = self.find(&published.package, &published.version)?;
                 let entry = known.unwrap_or_else(|| Entry::new(*published));
                 if entry.listing(suite).is_some() {
                     return Ok(());
                 }
-                (entry, self.enter(suite)?)
+                let listing = Listing {
+                    phased,
+                    approvals,
+                    ..self.enter(suite)?
+                };
+                (entry, listing)
             }
-            Change::Remove { package, version } => {
+            Change::Remove {
+                package,
+                version,
+                withdrawn,
+            } => {
                 let Some((entry, listing)) = self.present(suite, &package, &version)? else {
                     return Ok(());
                 };
                 let removed = Some(self.now);
                 self.suite(suite)?.packages -= 1;
-                (entry, Listing { removed, ..listing })
+                let listing = Listing {
+                    removed,
+                    withdrawn,
+                    ..listing
+                };
+                (entry, listing)
             }
             Change::Phase {
                 package,
@@ -213,15 +253,62 @@ impl<'a> Draft<'a> {
         let serial = draft.table.next;
         draft.table.next += 1;
         draft.packages += 1;
-        Ok(Listing {
-            serial,
-            since,
-            removed: None,
-            phased: None,
-        })
+        Ok(Listing::new(serial, since))
     }
 
-    fn find(&self, package: &str, version: &DebianVersion) -> Result<Option<Entry>, RepoError> {
+    /// Takes the suite away, with everything in it. Gives what it had.
+    pub(super) fn drop_suite(&mut self, suite: &Suite) -> Result<Vec<Published>, RepoError> {
+        let name = suite.to_string();
+        let mut had = Vec::new();
+        for leaf in self.catalog.ledger.leaves().to_vec() {
+            for entry in leaf.load(self.storage)? {
+                let key = entry.key();
+                let entry = self.entries.get(&key).unwrap_or(&entry);
+                let Some(listing) = entry.listing(suite) else {
+                    continue;
+                };
+                let removed = Some(self.now);
+                let listing = Listing {
+                    removed,
+                    ..listing.clone()
+                };
+                had.push(entry.published.clone());
+                let mut entry = entry.clone();
+                entry.listings.insert(name.clone(), listing);
+                self.entries.insert(key, entry);
+            }
+        }
+        self.suites.remove(&name);
+        self.catalog.previews.remove(&name);
+        let retired = match self.root.suites.get(&name) {
+            Some(root) => SuiteDraft::open(self.storage, root)?.retired,
+            None => BTreeSet::new(),
+        };
+        self.dropped.insert(name, retired);
+        Ok(had)
+    }
+
+    /// Whether there is nothing to commit.
+    pub(super) fn is_idle(&self) -> bool {
+        self.suites.is_empty() && self.dropped.is_empty() && !self.noted
+    }
+
+    /// The suites that there are, by name.
+    pub(super) fn known_suites(&self) -> Vec<Suite> {
+        let committed = self.root.suites.values().map(|root| &root.suite);
+        let drafted = self.suites.values().map(|draft| &draft.suite);
+        let suites: BTreeMap<_, _> = committed
+            .chain(drafted)
+            .map(|suite| (suite.to_string(), suite.clone()))
+            .collect();
+        suites.into_values().collect()
+    }
+
+    pub(super) fn find(
+        &self,
+        package: &str,
+        version: &DebianVersion,
+    ) -> Result<Option<Entry>, RepoError> {
         let mut history = self.history(package)?.into_iter();
         Ok(history.find(|entry| entry.published.version == *version))
     }
@@ -262,9 +349,7 @@ mod tests {
         let mut draft = Draft::new(&repository, root, Timestamp::from_seconds(1)).unwrap();
         let package = published("a", "1.0", "Package: a\n".to_owned());
         let version = package.version.clone();
-        draft
-            .change(&suite(), Change::Add(Box::new(package)))
-            .unwrap();
+        draft.change(&suite(), Change::add(package)).unwrap();
         test(&mut draft, &version);
     }
 
@@ -279,12 +364,11 @@ mod tests {
         with_draft(|draft, version| {
             let next = draft.suites["bookworm"].table.next;
             let again = draft.history("a").unwrap().remove(0).published;
-            draft
-                .change(&suite(), Change::Add(Box::new(again)))
-                .unwrap();
+            draft.change(&suite(), Change::add(again)).unwrap();
             let absent = Change::Remove {
                 package: "b".to_owned(),
                 version: version.clone(),
+                withdrawn: None,
             };
             draft.change(&suite(), absent).unwrap();
             let found = &draft.suites["bookworm"];
@@ -298,6 +382,7 @@ mod tests {
             let remove = Change::Remove {
                 package: "a".to_owned(),
                 version: version.clone(),
+                withdrawn: None,
             };
             draft.change(&suite(), remove).unwrap();
             assert_eq!(paragraph(draft), None);
@@ -306,7 +391,7 @@ mod tests {
             let gone = entry.listed(&suite()).unwrap();
             assert_eq!((gone.serial, gone.removed), (0, Some(draft.now)));
             draft
-                .change(&suite(), Change::Add(Box::new(entry.published)))
+                .change(&suite(), Change::add(entry.published))
                 .unwrap();
             let back = draft.history("a").unwrap().remove(0);
             assert_eq!(

@@ -3,13 +3,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ledger::Published;
 use super::storage::StorageError;
 use crate::deb::control::ControlError;
 use crate::deb::package::AssembleError;
 use crate::deb::payload::PayloadError;
 use crate::deb::read::ReadError;
 use crate::evidence::EvidenceError;
-use crate::model::{Failure, FailureCode, InvalidValue, SigningError, Stage, Timestamp};
+use crate::model::{
+    DebianVersion, Failure, FailureCode, InvalidValue, Reason, SigningError, Stage, Suite,
+    Timestamp, printable,
+};
 
 /// A publication that did not happen, or a repository that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +100,70 @@ pub enum RepoError {
         /// The suite.
         suite: String,
     },
+    /// No suite that was asked about has the package.
+    #[error("{package} is not published in {suites}")]
+    NotThere {
+        /// The package, with its version if one was named.
+        package: String,
+        /// The suites that were looked at.
+        suites: String,
+    },
+    /// The version was withdrawn.
+    #[error("{package} {version} was withdrawn: {reason}")]
+    Withdrawn {
+        /// The package.
+        package: String,
+        /// The version.
+        version: String,
+        /// Why.
+        reason: String,
+    },
+    /// Packages do not go this way.
+    #[error(
+        "a package does not go from {from} to {to}: the channels are {channels}, in this order"
+    )]
+    ChannelOrder {
+        /// Where it was to come from.
+        from: String,
+        /// Where it was to go.
+        to: String,
+        /// The channels, in their order.
+        channels: String,
+    },
+    /// The channel takes only what was approved.
+    #[error("{suite} takes only what {approvals} people have approved")]
+    ApprovalNeeded {
+        /// The suite.
+        suite: String,
+        /// How many must approve.
+        approvals: usize,
+    },
+    /// The second approval came from the first person.
+    #[error("{by} has approved {package} already: somebody else must, too")]
+    SamePerson {
+        /// The package and its version.
+        package: String,
+        /// Who came twice.
+        by: String,
+    },
+    /// The farm's own package is nobody's to move.
+    #[error("{package} is the farm's own package, and follows the farm by itself")]
+    OwnPackage {
+        /// The package.
+        package: String,
+    },
+    /// There is no version to go back to.
+    #[error("there is nothing to roll back to: {reason}")]
+    NothingOlder {
+        /// Why.
+        reason: String,
+    },
+    /// The old package cannot be packed again.
+    #[error("the older package cannot be brought back: {reason}")]
+    Repack {
+        /// Why.
+        reason: String,
+    },
     /// The signer did not sign.
     #[error(transparent)]
     Sign {
@@ -146,6 +214,33 @@ impl RepoError {
         Failure::new(stage, code, self.to_string(), hint)
     }
 
+    /// No suite in `suites` has the package.
+    pub(super) fn not_there(
+        package: &str,
+        version: Option<&DebianVersion>,
+        suites: &[Suite],
+    ) -> Self {
+        let version = version.map_or(String::new(), |version| format!(" {version}"));
+        let names: Vec<_> = suites.iter().map(ToString::to_string).collect();
+        Self::NotThere {
+            package: format!("{}{version}", printable(package, 200)),
+            suites: if names.is_empty() {
+                "any suite".to_owned()
+            } else {
+                names.join(", ")
+            },
+        }
+    }
+
+    /// The package was withdrawn.
+    pub(super) fn withdrawn(published: &Published, reason: &Reason) -> Self {
+        Self::Withdrawn {
+            package: published.package.clone(),
+            version: published.version.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// The code that programs compare, and what to do next.
     #[must_use]
     pub fn code_and_hint(&self) -> (FailureCode, &'static str) {
@@ -179,6 +274,35 @@ impl RepoError {
             Self::VersionNotHigher { .. } => (
                 FailureCode::VersionNotHigher,
                 "raise `version` in wazo/plugin.yml above the published one, in dpkg's order",
+            ),
+            Self::NotThere { .. } => (
+                FailureCode::NotPublished,
+                "see `plugfarm repo show` for what is published, and where",
+            ),
+            Self::Withdrawn { .. } => (
+                FailureCode::VersionWithdrawn,
+                "raise `version` in wazo/plugin.yml: a withdrawn version never comes back",
+            ),
+            Self::ChannelOrder { .. } => (
+                FailureCode::Usage,
+                "name two of `repository.channels` in their order, with --from and --to",
+            ),
+            Self::ApprovalNeeded { .. } => (
+                FailureCode::ApprovalNeeded,
+                "publish it in the first channel, and have it promoted from there",
+            ),
+            Self::SamePerson { .. } => (
+                FailureCode::ApprovalNeeded,
+                "ask somebody else to promote it too",
+            ),
+            Self::OwnPackage { .. } => (FailureCode::Usage, "name a plugin's package"),
+            Self::NothingOlder { .. } => (
+                FailureCode::NotPublished,
+                "name another version with --to, or withdraw the bad one",
+            ),
+            Self::Repack { .. } => (
+                FailureCode::StorageError,
+                "name another version with --to; if it stays, this is a defect of plugfarm worth reporting",
             ),
             Self::Sign { .. } => (FailureCode::SignUnavailable, "see `plugfarm doctor`"),
             Self::Keyring { .. } => (FailureCode::StorageError, "see `plugfarm doctor`"),

@@ -21,8 +21,11 @@ impl Repository {
     ) -> Result<(), RepoError> {
         let (mut root, mut names, mut trust) = (root.clone(), names.clone(), trust);
         loop {
-            for suite in names.iter().filter_map(|name| root.suites.get(name)) {
-                self.follow_suite(suite, trust)?;
+            for name in &names {
+                match root.suites.get(name) {
+                    Some(suite) => self.follow_suite(suite, trust)?,
+                    None => self.storage().delete(&self.left_of(name)?)?,
+                }
             }
             let Some((last, _)) = Root::load(self.storage())? else {
                 return Ok(());
@@ -33,6 +36,13 @@ impl Repository {
             }
             (root, trust) = (last, true);
         }
+    }
+
+    /// What hosts see of a suite that is no more. What is named by its content goes later, as that of every suite does.
+    pub(super) fn left_of(&self, name: &str) -> Result<Vec<String>, RepoError> {
+        let found = self.storage().list(&layout::dists_named(name))?.into_iter();
+        let found = found.map(|found| found.key);
+        Ok(found.filter(|key| !layout::is_by_content(key)).collect())
     }
 
     fn follow_suite(&self, suite: &SuiteRoot, trust: bool) -> Result<(), RepoError> {

@@ -7,9 +7,11 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 
 use super::admit::stanza;
+use super::catalog::Banned;
 use super::draft::{Change, Draft};
 use super::ledger::Published;
 use super::storage::{Content, Expected, Write};
+use super::withdraw::pins;
 use super::{RepoError, Repository, layout};
 use crate::deb::Spool;
 use crate::deb::package::{
@@ -18,8 +20,10 @@ use crate::deb::package::{
 use crate::deb::payload::Payload;
 use crate::deb::read::{ReadLimits, read_summary};
 use crate::deb::scripts::ScriptSet;
-use crate::evidence::{Artifact, KeyringFacts, PAYLOAD_TYPE, envelope, keyring_statement};
-use crate::model::{Architecture, DebianVersion, Sha256, Signer, Suite, Target, Timestamp};
+use crate::evidence::{KeyringFacts, PAYLOAD_TYPE, envelope, keyring_statement};
+use crate::model::{
+    Architecture, Channel, DebianVersion, Sha256, Signer, Suite, Target, Timestamp,
+};
 
 impl Repository {
     /// Adds the keyring package to `suite` unless its present content is there. Its version counts its changes, over all
@@ -30,6 +34,10 @@ impl Repository {
         suite: &Suite,
         signer: &dyn Signer,
     ) -> Result<(), RepoError> {
+        if suite.channel.is_preview() {
+            // Its hosts have the channels that the keyring package names, too.
+            return Ok(());
+        }
         let (target, now) = (suite.target, draft.now);
         let name = self.settings().farm.keyring_package();
         let history = draft.history(&name)?;
@@ -44,7 +52,7 @@ impl Repository {
             .rfind(|own| own.version.as_str().ends_with(&ending));
 
         let (mut payload, mut spool) = (Payload::default(), Spool::new(Cursor::new(Vec::new())));
-        for (path, bytes) in self.keyring_files(target) {
+        for (path, bytes) in self.keyring_files(target, &draft.catalog.withdrawn) {
             payload.insert_file(&path, 0o644, &bytes, &mut spool)?;
         }
         let next = version(highest.unwrap_or(0) + 1, target)?;
@@ -68,7 +76,7 @@ impl Repository {
                 published
             }
         };
-        draft.change(suite, Change::Add(Box::new(published)))
+        draft.change(suite, Change::add(published))
     }
 
     /// Has a statement signed about a keyring package, without which the signer lets none in; gives its digest, and the
@@ -79,15 +87,10 @@ impl Repository {
         signer: &dyn Signer,
     ) -> Result<(Sha256, Write), RepoError> {
         let settings = self.settings();
-        let version = own.version.without_epoch();
         let statement = keyring_statement(&KeyringFacts {
             farm: settings.farm.clone(),
             version: own.version.clone(),
-            deb: Artifact {
-                name: format!("{}_{version}_{}.deb", own.package, own.architecture),
-                sha256: own.sha256,
-                size: own.size,
-            },
+            deb: own.artifact(),
             archive: Sha256::of(&settings.archive_keyring),
             statement: Sha256::of(settings.statement_pem.as_bytes()),
         });
@@ -99,11 +102,12 @@ impl Repository {
         Ok((expected.sha256, write))
     }
 
-    fn keyring_files(&self, target: Target) -> Vec<(String, Vec<u8>)> {
+    fn keyring_files(&self, target: Target, withdrawn: &[Banned]) -> Vec<(String, Vec<u8>)> {
         let (farm, settings) = (&self.settings().farm, self.settings());
+        let followed = settings.channels.last().cloned();
         let suite = Suite {
             target,
-            channel: settings.channel.clone(),
+            channel: followed.unwrap_or_else(Channel::stable),
         };
         let keyring = format!("usr/share/keyrings/plugfarm-{farm}.gpg");
         let sources = format!(
@@ -118,7 +122,7 @@ impl Repository {
             "Package: *\nPin: release o={origin}\nPin-Priority: -1\n\n\
              Package: wazo-plugind-* plugfarm-*\nPin: release o={origin}\nPin-Priority: 500\n"
         );
-        vec![
+        let mut files = vec![
             (keyring, settings.archive_keyring.clone()),
             (
                 format!("usr/share/plugfarm/{farm}/statement.pem"),
@@ -132,7 +136,11 @@ impl Repository {
                 format!("etc/apt/preferences.d/plugfarm-{farm}.pref"),
                 pin.into(),
             ),
-        ]
+        ];
+        // Of what is said of one package, the first counts: this name comes before the other one's.
+        let path = format!("etc/apt/preferences.d/plugfarm-{farm}-withdrawn.pref");
+        files.extend(pins(withdrawn, target).map(|text| (path, text.into_bytes())));
+        files
     }
 
     fn keyring_spec(
@@ -186,6 +194,7 @@ fn published(
         version: version.clone(),
         architecture: spec.architecture,
         plugin_version: None,
+        preview: false,
         commit: None,
         source: None,
         content,

@@ -19,10 +19,19 @@ pub(super) const OBJECTS: &str = ".state/objects";
 
 /// The folder of the pieces of evidence.
 pub(super) const EVIDENCE: &str = "evidence/";
+/// The folder of the approvals.
+pub(super) const APPROVALS: &str = "approvals";
 /// The folder of the suites.
 pub(super) const DISTS: &str = "dists";
 /// The folders of what never changes, and of the suites, where some of it is.
-pub(super) const IMMUTABLE: &[&str] = &[OBJECTS, "pool", "attestations", "evidence", DISTS];
+pub(super) const IMMUTABLE: &[&str] = &[
+    OBJECTS,
+    "pool",
+    "attestations",
+    "evidence",
+    APPROVALS,
+    DISTS,
+];
 
 /// An object of the state, named by its content.
 pub(super) fn object(sha256: Sha256) -> String {
@@ -31,7 +40,12 @@ pub(super) fn object(sha256: Sha256) -> String {
 
 /// The folder of a suite, which apt's paths are relative to.
 pub(super) fn dists(suite: &Suite) -> String {
-    format!("dists/{suite}")
+    dists_named(&suite.to_string())
+}
+
+/// The folder of the suite of this name, which may be no more.
+pub(super) fn dists_named(suite: &str) -> String {
+    format!("{DISTS}/{suite}")
 }
 
 /// The index of one architecture, relative to its suite's folder.
@@ -71,6 +85,11 @@ pub(super) fn pool(
 /// The signed statement about the package with this digest.
 pub(super) fn attestation(sha256: Sha256) -> String {
     format!("attestations/{sha256}.intoto.jsonl")
+}
+
+/// A signed approval, of this digest, of the package with that one.
+pub(super) fn approval(package: Sha256, approval: Sha256) -> String {
+    format!("{APPROVALS}/{package}/{approval}.intoto.jsonl")
 }
 
 /// A piece of evidence of the package with this digest; `name` is the file's name in the statement.

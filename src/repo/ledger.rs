@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::storage::{Expected, Storage, Write};
 use super::{RepoError, object};
+use crate::evidence::Artifact;
 use crate::model::{
-    Architecture, CommitId, DebianVersion, PluginVersion, Sha256, Suite, Timestamp,
+    Architecture, CommitId, DebianVersion, PluginVersion, Reason, Sha256, Suite, Target, Timestamp,
 };
 
 /// The most bytes that a leaf has as JSON, unless a single entry has more.
@@ -28,6 +29,9 @@ pub struct Published {
     pub architecture: Architecture,
     /// The version in the plugin's manifest; the farm's own packages have none.
     pub plugin_version: Option<PluginVersion>,
+    /// Whether it is the preview of a branch, which is no release of its plugin's version.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub preview: bool,
     /// The commit that it was built from, where there is one.
     pub commit: Option<CommitId>,
     /// The source tar that it was built from; the farm's own packages have none.
@@ -49,6 +53,16 @@ pub struct Published {
 }
 
 impl Published {
+    /// The .deb, named as statements name it.
+    pub(super) fn artifact(&self) -> Artifact {
+        let version = self.version.without_epoch();
+        Artifact {
+            name: format!("{}_{version}_{}.deb", self.package, self.architecture),
+            sha256: self.sha256,
+            size: self.size,
+        }
+    }
+
     /// What its bytes must be.
     pub(super) fn expected(&self) -> Expected {
         Expected {
@@ -71,6 +85,12 @@ pub struct Listing {
     /// The share of hosts that upgrade to it, in percent (`Phased-Update-Percentage`); all, if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phased: Option<u8>,
+    /// Why it was withdrawn from the suite, if it was. It never enters again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Reason>,
+    /// The digests of the approvals that let it in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) approvals: Vec<Sha256>,
 }
 
 /// A package and every suite that it is, or was, in.
@@ -80,6 +100,20 @@ pub struct Entry {
     pub published: Published,
     /// Where it is, by suite.
     pub(super) listings: BTreeMap<String, Listing>,
+}
+
+impl Listing {
+    /// A package that enters now.
+    pub(super) fn new(serial: u64, since: Timestamp) -> Self {
+        Self {
+            serial,
+            since,
+            removed: None,
+            phased: None,
+            withdrawn: None,
+            approvals: Vec::new(),
+        }
+    }
 }
 
 impl Entry {
@@ -110,6 +144,38 @@ impl Entry {
             Some(percent) => format!("{stanza}Phased-Update-Percentage: {percent}\n\n"),
             None => format!("{stanza}\n"),
         }
+    }
+
+    /// The suites that have it now, of those in `suites`.
+    pub(super) fn present_in<'a>(&self, suites: &'a [Suite]) -> Vec<&'a Suite> {
+        let suites = suites.iter();
+        suites
+            .filter(|suite| self.listing(suite).is_some())
+            .collect()
+    }
+
+    /// Whether it is, or was, in a suite of `target`.
+    pub(super) fn is_for(&self, target: Target) -> bool {
+        let suites = self.listings.keys();
+        let name = target.codename();
+        let mut own = suites.filter_map(|suite| suite.strip_prefix(name));
+        own.any(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// Whether any suite has withdrawn it.
+    pub(super) fn was_withdrawn(&self) -> bool {
+        self.listings.values().any(|own| own.withdrawn.is_some())
+    }
+
+    /// Why `suite` never takes it again, if so: it was withdrawn from there, or from everywhere.
+    pub(super) fn withdrawn(&self, suite: &Suite) -> Option<&Reason> {
+        let here = self.listed(suite).and_then(|own| own.withdrawn.as_ref());
+        let present = self.listings.values().any(|own| own.removed.is_none());
+        let mut withdrawn = self
+            .listings
+            .values()
+            .filter_map(|own| own.withdrawn.as_ref());
+        here.or_else(|| withdrawn.next().filter(|_| !present))
     }
 
     pub(super) fn key(&self) -> Key {
@@ -296,6 +362,7 @@ pub(super) mod tests {
             version: DebianVersion::new(version).unwrap(),
             architecture: Architecture::All,
             plugin_version: None,
+            preview: false,
             commit: None,
             source: None,
             content: Sha256::of(stanza.as_bytes()),

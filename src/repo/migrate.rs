@@ -71,12 +71,7 @@ impl OldSuite {
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         self.packages.iter().zip(0..).map(|(published, serial)| {
             let mut entry = Entry::new(published.clone());
-            let listing = Listing {
-                serial,
-                since: published.published,
-                removed: None,
-                phased: None,
-            };
+            let listing = Listing::new(serial, published.published);
             entry.listings.insert(self.suite.to_string(), listing);
             entry
         })

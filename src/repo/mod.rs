@@ -11,12 +11,14 @@
 //! known here: a [`Signer`](crate::model::Signer) is handed in.
 
 mod admit;
+mod approvals;
 mod catalog;
 mod check;
 mod collect;
 mod commit;
 mod draft;
 mod error;
+mod event;
 mod follow;
 mod index;
 mod keyring;
@@ -25,13 +27,18 @@ mod ledger;
 mod lock;
 mod migrate;
 mod object;
+mod phase;
+mod preview;
+mod promote;
 mod publish;
 mod refresh;
 mod release;
+mod rollback;
 mod root;
 mod show;
 mod storage;
 mod table;
+mod withdraw;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,13 +49,18 @@ use crate::model::{Channel, FarmName, Sha256, Suite, Target};
 use storage::{FsStorage, S3Storage, Storage};
 
 pub use admit::Publishable;
+pub use approvals::{Pending, Standing};
 pub use check::{Checked, Verifier};
 pub use error::RepoError;
 pub use ledger::{Entry, Listing, Published};
 pub use lock::RepoLock;
+pub use phase::Phasing;
+pub use promote::{Promoted, Promotion};
 pub use publish::{Batch, Publication};
+pub use rollback::{RollbackRequest, RolledBack};
 pub use show::{Packages, SuiteSummary};
 pub use storage::{Action, Progress, StorageError, Trouble};
+pub use withdraw::{Withdrawal, Withdrawn};
 
 /// The most bytes that an `InRelease` may have.
 const MAX_IN_RELEASE: u64 = 2 << 20;
@@ -60,8 +72,12 @@ pub struct Settings {
     pub farm: FarmName,
     /// Where hosts reach the repository; without it, its folder on this machine.
     pub url: Option<String>,
-    /// The channel whose suites the keyring package names.
-    pub channel: Channel,
+    /// The channels, in the order that packages go through them. The keyring package names the suite of the last.
+    pub channels: Vec<Channel>,
+    /// How many people must approve that a package goes to the next channel.
+    pub approvals: usize,
+    /// How long a preview is kept after its last publication.
+    pub preview_time: Duration,
     /// How long hosts accept a publication (`Valid-Until`); without it, for ever.
     pub valid_for: Option<Duration>,
     /// Who answers for the keyring package.
@@ -164,7 +180,9 @@ mod tests {
         let settings = Settings {
             farm: FarmName::local(),
             url: None,
-            channel: Channel::stable(),
+            channels: vec![Channel::stable()],
+            approvals: 1,
+            preview_time: Duration::from_secs(60),
             valid_for: None,
             maintainer: "Nobody <nobody@example.org>".to_owned(),
             archive_keyring: Vec::new(),

@@ -69,7 +69,9 @@ impl Repository {
         batch: &Batch<'_>,
         signer: &dyn Signer,
     ) -> Result<(), RepoError> {
+        self.check_approvals(batch.suite)?;
         self.renew_keyring(draft, batch.suite, signer)?;
+        self.renew_preview(draft, batch.suite);
         for package in batch.packages {
             let published = match package.judge(draft, batch.suite)? {
                 Some(published) => published,
@@ -79,7 +81,22 @@ impl Repository {
                     published
                 }
             };
-            draft.change(batch.suite, Change::Add(Box::new(published)))?;
+            draft.change(batch.suite, Change::add(published))?;
+        }
+        Ok(())
+    }
+}
+
+impl Repository {
+    /// Where more than one person must approve, nothing enters a channel but by the one before it.
+    fn check_approvals(&self, suite: &Suite) -> Result<(), RepoError> {
+        let (channels, approvals) = (&self.settings().channels, self.settings().approvals);
+        let later = channels.iter().skip(1).any(|one| *one == suite.channel);
+        if approvals > 1 && later {
+            return Err(RepoError::ApprovalNeeded {
+                suite: suite.to_string(),
+                approvals,
+            });
         }
         Ok(())
     }

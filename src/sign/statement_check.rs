@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::journal::SignedPackage;
-use crate::evidence::KEYRING_PREDICATE;
+use crate::evidence::{
+    APPROVAL_PREDICATE, EvidenceError, KEYRING_PREDICATE, ROLLBACK_PREDICATE, check_approval,
+    check_rollback,
+};
 use crate::model::Sha256;
 
 /// The most bytes that a statement may have.
@@ -80,11 +83,14 @@ pub(super) fn check(payload_type: &str, payload: &[u8]) -> Result<CheckedStateme
     if statement.subject.is_empty() {
         return Err("the statement is about nothing: it has no subject".to_owned());
     }
+    check_form(&statement.predicate_type, payload).map_err(|error| error.to_string())?;
+    // Who approves of a package has not made it.
+    let made = statement.predicate_type != APPROVAL_PREDICATE;
     let (mut subjects, mut packages) = (Vec::new(), Vec::new());
     for subject in statement.subject {
         let sha256 = digest(&subject)?;
         subjects.push(sha256);
-        if let Some(name) = subject.name.filter(|name| name.ends_with(".deb")) {
+        if let Some(name) = subject.name.filter(|name| made && name.ends_with(".deb")) {
             packages.push(SignedPackage { name, sha256 });
         }
     }
@@ -96,6 +102,15 @@ pub(super) fn check(payload_type: &str, payload: &[u8]) -> Result<CheckedStateme
         packages,
         keyring: keyring.map_err(|error| format!("the keyring's statement is wrong: {error}"))?,
     })
+}
+
+/// What is said of a package after it was built has one form.
+fn check_form(predicate: &str, payload: &[u8]) -> Result<(), EvidenceError> {
+    match predicate {
+        APPROVAL_PREDICATE => check_approval(payload),
+        ROLLBACK_PREDICATE => check_rollback(payload),
+        _ => Ok(()),
+    }
 }
 
 fn digest(subject: &Subject) -> Result<Sha256, String> {
@@ -127,6 +142,19 @@ mod tests {
         };
         assert_eq!(checked.packages, [package]);
         assert_eq!(checked.keyring, None);
+    }
+
+    #[test]
+    fn an_approval_has_its_form_and_makes_no_package() {
+        let approval = GOOD
+            .replace("https://slsa.dev/provenance/v1", APPROVAL_PREDICATE)
+            .replace("\"sha256\":\"ba78", "\"sha256\": \"ba78");
+        insta::assert_snapshot!(said(&approval), @"the signed statement cannot be read: missing field `package` at line 3 column 91");
+        let whole = approval
+            .replace("\"digest\"", "\"annotations\":{\"size\":3},\"digest\"")
+            .replace("\"buildDefinition\":{}", "\"package\":\"wazo-plugind-a-b\",\"version\":\"1\",\"target\":\"bookworm\",\"from\":\"testing\",\"to\":\"stable\",\"by\":\"alice\",\"reason\":\"good\",\"at\":\"2026-01-31T12:00:00Z\",\"generation\":1");
+        let checked = check(PAYLOAD_TYPE, whole.as_bytes()).unwrap();
+        assert_eq!((checked.subjects.len(), checked.packages), (1, Vec::new()));
     }
 
     #[test]

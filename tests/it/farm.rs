@@ -58,13 +58,29 @@ impl TestFarm {
         farm
     }
 
+    /// Likewise, with more settings of the repository, such as `, channels: [testing, stable]`.
+    pub fn with_repository(settings: &str) -> Self {
+        let farm = Self::new();
+        farm.write_config(settings, "");
+        farm
+    }
+
     /// Gives the farm these settings, and no others.
     pub fn configure(&self, settings: &str) {
+        self.write_config("", settings);
+    }
+
+    fn write_config(&self, repository: &str, others: &str) {
         let config = format!(
-            "repository: {{url: '{}'}}\n{settings}",
+            "repository: {{url: '{}'{repository}}}\n{others}",
             Host::REPOSITORY_URL
         );
-        fs::write(self.folder.path().join("plugfarm.yml"), config).unwrap();
+        fs::write(self.config(), config).unwrap();
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("plugfarm.yml")
     }
 
     pub fn data(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::Cursor;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use plugfarm::deb::Spool;
 use plugfarm::deb::package::{Compression, Method, PackageSpec, assemble};
@@ -47,6 +47,8 @@ pub(crate) struct Package {
     /// What a package of the same content may differ in, such as its compression.
     pub(crate) level: u32,
     pub(crate) fields: Vec<(String, String)>,
+    /// The channel that it is a preview for, and its commit's time.
+    pub(crate) preview: Option<(Channel, i64)>,
 }
 
 impl Package {
@@ -61,6 +63,7 @@ impl Package {
             content: format!("{name} {version}\n"),
             level: 3,
             fields: Vec::new(),
+            preview: None,
         }
     }
 
@@ -198,7 +201,9 @@ pub(crate) fn settings(keys: &Keys) -> Settings {
     Settings {
         farm: FarmName::local(),
         url: None,
-        channel: Channel::stable(),
+        channels: vec![Channel::stable()],
+        approvals: 1,
+        preview_time: Duration::from_secs(3600),
         valid_for: None,
         maintainer: "Test Farm <farm@example.org>".to_owned(),
         archive_keyring: keys.public().archive_keyring.clone(),
@@ -225,6 +230,12 @@ pub(crate) fn make(folder: &Path, package: &Package, signer: &dyn Signer) -> Pat
     facts.target = package.target;
     facts.architecture = package.architecture;
     facts.source.commit = Some(CommitId::new(&package.commit.to_string().repeat(40)).unwrap());
+    if let Some((channel, time)) = &package.preview {
+        let (version, commit) = (&facts.plugin_version, facts.source.commit.as_ref());
+        let time = Timestamp::from_seconds(*time);
+        facts.version = version.previewed(package.target, time, commit, package.n);
+        facts.preview = Some(channel.clone());
+    }
 
     let home = facts.plugin.home();
     let (mut payload, mut spool) = (Payload::default(), Spool::new(Cursor::new(Vec::new())));

@@ -4,9 +4,9 @@ use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::{BuildArgs, SourceArgs};
 use crate::cli::usage::WrongUsage;
-use crate::cli::{locate, output};
+use crate::cli::{channels, locate, output};
 use crate::deb::inspect::Check;
-use crate::model::{Severity, printable};
+use crate::model::{Channel, Severity, printable};
 use crate::pipeline::{self, Observer, Parameters, PublishRequest, Report, Request};
 use crate::sandbox::{Cancel, Canceller};
 use crate::source::{RequestedRef, Subdirectory};
@@ -73,8 +73,13 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         namespace,
     } = &arguments.source;
     known_codes(&arguments.allow)?;
-    let channel = arguments.channel.clone();
-    let channel = channel.unwrap_or_else(|| app.config.repository.channel.clone());
+    let preview = arguments
+        .preview
+        .as_deref()
+        .map(Channel::preview)
+        .transpose()?;
+    let named = preview.as_ref().or(arguments.channel.as_ref());
+    let channel = channels::entered(app, named)?;
     Ok(Request {
         location: locate(location)?,
         reference: reference.as_deref().map(RequestedRef::new).transpose()?,
@@ -82,6 +87,7 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         parameters: Parameters {
             namespace: namespace.clone(),
             target: arguments.target,
+            preview,
             allow: arguments.allow.clone(),
         },
         out: arguments.out.clone(),

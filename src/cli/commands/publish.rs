@@ -5,17 +5,22 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::PublishArgs;
+use crate::cli::channels;
+use crate::model::Channel;
 use crate::pipeline::{Conclusion, publish_packages};
 use crate::repo::Publication;
 
 pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<Answer> {
     let publisher = app.publisher()?;
-    let channel = arguments
-        .channel
-        .as_ref()
-        .unwrap_or(&app.config.repository.channel);
+    let preview = arguments
+        .preview
+        .as_deref()
+        .map(Channel::preview)
+        .transpose()?;
+    let named = preview.as_ref().or(arguments.channel.as_ref());
+    let channel = channels::entered(app, named)?;
     let packages = &arguments.packages;
-    let published = publish_packages(&publisher, packages, channel, arguments.unpinned);
+    let published = publish_packages(&publisher, packages, &channel, arguments.unpinned);
     let published = match published {
         Ok(published) => published,
         Err(failure) => return Ok(Conclusion::from(&failure).into()),

@@ -25,9 +25,18 @@ pub(in crate::cli) async fn run(
     let trusted = trusted_keys(app, &arguments.keys)?;
     let source = arguments.source.as_deref().map(locate).transpose()?;
     let deb = find(app, arguments)?;
-    let published = app.repository_folder().join("attestations");
+    let published = app.repository_folder();
     let statement = match verify_package(&deb, &trusted, Some(&published)) {
-        Ok(verified) => verified.statement,
+        Ok(verified) => match verified.proof.rollback() {
+            None => verified.proof.into_statement(),
+            Some(rollback) => {
+                let message = format!(
+                    "no build made {}: it brings back {}, which can be built again",
+                    rollback.deb.name, rollback.original.name
+                );
+                return Err(WrongUsage(message).into());
+            }
+        },
         Err(error) => return Ok(unverified(&error)),
     };
     let request = RebuildRequest {

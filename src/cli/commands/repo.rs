@@ -3,16 +3,20 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::promote::names;
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RepoCommand;
 use crate::cli::commands::publish;
 use crate::cli::output;
 use crate::cli::usage::WrongUsage;
-use crate::model::{FailureCode, Sha256, Suite, Target, printable};
+use crate::model::{FailureCode, Sha256, Suite, Target, Timestamp, printable};
 use crate::pipeline::now;
-use crate::repo::{Published, Repository, SuiteSummary};
+use crate::repo::{Entry, Pending, Repository, SuiteSummary};
 use crate::sign::verify_in_release;
+
+/// How far a Release may be ahead of a host's clock, in seconds (`Acquire::Max-FutureTime`).
+const APT_TOLERANCE: i64 = 10;
 
 pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<Answer> {
     match command {
@@ -70,10 +74,15 @@ fn show(app: &App) -> anyhow::Result<Answer> {
     for suite in &suites {
         let packages: Result<Vec<_>, _> = repository.packages(&suite.suite)?.collect();
         let packages = packages?;
-        let published = || packages.iter().map(|entry| &entry.published);
-        lines.extend(suite_in_words(suite, published()));
-        shown.push(describe_suite(suite, published()));
+        lines.extend(suite_in_words(suite, &packages));
+        shown.push(describe_suite(suite, &packages));
     }
+    let pending = repository.pending()?;
+    lines.extend(pending.iter().map(|one| {
+        let (package, version, suite) = (&one.package, &one.version, &one.suite);
+        let names = names(&one.approvals);
+        format!("\n{package} {version} waits for {suite}: approved by {names}")
+    }));
     lines.extend(trust.iter().map(
         |FirstTrust {
              target,
@@ -95,16 +104,26 @@ fn show(app: &App) -> anyhow::Result<Answer> {
             "url": repository.url(),
             "fingerprint": fingerprint,
             "suites": shown,
+            "pending": pending.iter().map(describe_pending).collect::<Vec<_>>(),
             "keyrings": trust,
         }))
         .saying(lines))
 }
 
-fn describe_suite<'a>(
-    state: &SuiteSummary,
-    packages: impl Iterator<Item = &'a Published>,
-) -> Value {
-    let packages = packages.map(|published| {
+fn describe_pending(pending: &Pending) -> Value {
+    let approvals = pending.approvals.iter();
+    let approvals = approvals.map(|one| json!({"by": one.by, "at": one.at.rfc3339()}));
+    json!({
+        "package": pending.package,
+        "version": pending.version,
+        "suite": pending.suite.to_string(),
+        "approvals": approvals.collect::<Vec<_>>(),
+    })
+}
+
+fn describe_suite(state: &SuiteSummary, packages: &[Entry]) -> Value {
+    let packages = packages.iter().map(|entry| {
+        let published = &entry.published;
         json!({
             "package": published.package,
             "version": published.version,
@@ -112,6 +131,7 @@ fn describe_suite<'a>(
             "commit": published.commit,
             "sha256": published.sha256,
             "published": published.published.rfc3339(),
+            "phased": entry.listing(&state.suite).and_then(|listing| listing.phased),
         })
     });
     json!({
@@ -122,18 +142,20 @@ fn describe_suite<'a>(
     })
 }
 
-fn suite_in_words<'a>(
-    state: &SuiteSummary,
-    packages: impl Iterator<Item = &'a Published>,
-) -> Vec<String> {
+fn suite_in_words(state: &SuiteSummary, packages: &[Entry]) -> Vec<String> {
     let (suite, generation, date) = (&state.suite, state.generation, state.date);
     let mut lines = vec![format!("\n{suite}, generation {generation}, {date}")];
-    lines.extend(packages.map(|published| {
+    lines.extend(packages.iter().map(|entry| {
+        let published = &entry.published;
         let commit = published.commit.as_ref();
         let commit = commit.map_or("", |commit| commit.as_str());
         let (package, version) = (&published.package, &published.version);
         let commit = commit.get(..12).unwrap_or_default();
-        format!("  {package} {version} {commit}")
+        let phased = entry.listing(suite).and_then(|listing| listing.phased);
+        let phased = phased.map_or(String::new(), |percent| {
+            format!(" for {percent} percent of the hosts")
+        });
+        format!("  {package} {version} {commit}{phased}")
             .trim_end()
             .to_owned()
     }));
@@ -142,8 +164,10 @@ fn suite_in_words<'a>(
 
 fn check(app: &App) -> anyhow::Result<Answer> {
     let keyring = app.public_keys()?.archive_keyring;
+    // Publications that follow each other closely are dated a little ahead of the clock, as apt accepts them.
+    let soon = Timestamp::from_seconds(now().seconds() + APT_TOLERANCE);
     let checked = app.repository()?.check(&|in_release: &[u8]| {
-        verify_in_release(in_release, &keyring, now()).map_err(|error| error.to_string())
+        verify_in_release(in_release, &keyring, soon).map_err(|error| error.to_string())
     })?;
     let (suites, packages) = (checked.suites, checked.packages);
     let what = format!("{packages} packages in {suites} suites");
@@ -187,11 +211,18 @@ fn refresh(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> 
     }
     let asked = if if_due { repository.due(now)? } else { known };
     let chosen = |suite: &Suite| names.is_empty() || names.contains(&suite.to_string());
-    let suites: Vec<_> = asked.into_iter().filter(chosen).collect();
+    let mut suites: Vec<_> = asked.into_iter().filter(chosen).collect();
     let lock = repository.lock()?;
+    let expired = repository.expire_previews(&lock, now, publisher.signer.as_ref())?;
+    suites.retain(|suite| !expired.contains(suite));
     let refreshed = repository.refresh(&lock, &suites, now, publisher.signer.as_ref())?;
     let removed = repository.collect(&lock, now)?;
-    let mut lines: Vec<_> = refreshed.iter().map(publish::words).collect();
+    let expired: Vec<_> = expired.iter().map(ToString::to_string).collect();
+    let over = expired
+        .iter()
+        .map(|suite| format!("{suite} is over, and gone"));
+    let mut lines: Vec<_> = over.collect();
+    lines.extend(refreshed.iter().map(publish::words));
     let message = if refreshed.is_empty() {
         "no suite is due"
     } else {
@@ -200,6 +231,6 @@ fn refresh(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> 
     lines.push(message.to_owned());
     let rows: Vec<_> = refreshed.iter().map(publish::describe).collect();
     Ok(Answer::done(message)
-        .with(json!({ "refreshed": rows, "removed": removed }))
+        .with(json!({ "refreshed": rows, "expired": expired, "removed": removed }))
         .saying(lines))
 }

@@ -10,7 +10,7 @@ use crate::cli::answer::Answer;
 use crate::cli::args::VerifyArgs;
 use crate::cli::output;
 use crate::cli::usage::WrongUsage;
-use crate::evidence::{StatementKey, VerifiedStatement};
+use crate::evidence::{Approval, Proof, StatementKey, VerifiedApproval};
 use crate::model::printable;
 use crate::pipeline::{VerifiedPackage, VerifyError, verify_package};
 
@@ -25,7 +25,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs) -> anyhow::Result<A
         let path = printable(&arguments.package.to_string_lossy(), 200);
         return Err(WrongUsage(format!("there is no package `{path}`")).into());
     }
-    let published = app.repository_folder().join("attestations");
+    let published = app.repository_folder();
     match verify_package(&arguments.package, &trusted, Some(&published)) {
         Ok(verified) => Ok(tell(&verified)),
         Err(error) => Ok(unverified(&error)),
@@ -81,9 +81,19 @@ fn read_keys(path: &Path) -> anyhow::Result<Vec<StatementKey>> {
 }
 
 fn tell(verified: &VerifiedPackage) -> Answer {
-    let VerifiedPackage { statement, missing } = verified;
+    let VerifiedPackage {
+        proof,
+        approvals,
+        missing,
+    } = verified;
     let message = "verified: the bytes are what was built from that source";
-    let mut lines = words(statement);
+    let mut lines = words(proof);
+    lines.extend(
+        approvals
+            .iter()
+            .map(VerifiedApproval::approval)
+            .map(approved),
+    );
     if !missing.is_empty() {
         let names = missing.join(", ");
         lines.push(output::warning(&format!(
@@ -92,19 +102,44 @@ fn tell(verified: &VerifiedPackage) -> Answer {
     }
     lines.push(message.to_owned());
     Answer::done(message)
-        .with(describe(statement, missing))
+        .with(describe(proof, approvals, missing))
         .saying(lines)
 }
 
-fn describe(statement: &VerifiedStatement, missing: &[String]) -> Value {
+fn approved(approval: &Approval) -> String {
+    let Approval {
+        from,
+        to,
+        by,
+        reason,
+        at,
+        ..
+    } = approval;
+    format!("approved    {from} to {to}, by {by} at {at}: {reason}")
+}
+
+fn describe(proof: &Proof, approvals: &[VerifiedApproval], missing: &[String]) -> Value {
+    let statement = proof.statement();
+    let approvals = approvals.iter().map(VerifiedApproval::approval);
+    let rollback = proof.rollback().map(|rollback| {
+        json!({
+            "replaces": rollback.replaces,
+            "original": rollback.original.sha256,
+            "original_version": statement.version(),
+            "data_sha256": rollback.data,
+            "by": rollback.by,
+            "reason": rollback.reason,
+            "at": rollback.at.rfc3339(),
+        })
+    });
     json!({
         "package": statement.package(),
-        "version": statement.version(),
+        "version": proof.version(),
         "plugin": statement.plugin().to_string(),
         "plugin_version": statement.plugin_version(),
         "target": statement.target(),
         "architecture": statement.architecture(),
-        "sha256": statement.deb().sha256,
+        "sha256": proof.deb().sha256,
         "commit": statement.commit(),
         "pinned": statement.pinned(),
         "source_url": statement.source_url(),
@@ -114,11 +149,14 @@ fn describe(statement: &VerifiedStatement, missing: &[String]) -> Value {
         "build": statement.build(),
         "finished": statement.finished(),
         "key": statement.key().id(),
+        "rollback": rollback,
+        "approvals": approvals.collect::<Vec<_>>(),
         "missing": missing,
     })
 }
 
-fn words(statement: &VerifiedStatement) -> Vec<String> {
+fn words(proof: &Proof) -> Vec<String> {
+    let statement = proof.statement();
     let url = statement.source_url();
     let source = match (statement.commit(), statement.pinned()) {
         (Some(commit), true) => format!("{url} at commit {commit}"),
@@ -128,9 +166,9 @@ fn words(statement: &VerifiedStatement) -> Vec<String> {
     let rows = [
         (
             "package",
-            format!("{} {}", statement.package(), statement.version()),
+            format!("{} {}", statement.package(), proof.version()),
         ),
-        ("sha256", statement.deb().sha256.to_string()),
+        ("sha256", proof.deb().sha256.to_string()),
         (
             "signed by",
             format!("statement key {}", statement.key().id()),
@@ -148,7 +186,16 @@ fn words(statement: &VerifiedStatement) -> Vec<String> {
         ("built by", statement.builder_id().to_owned()),
         ("built at", statement.finished().to_string()),
     ];
-    let rows = rows.into_iter();
+    let back = proof.rollback().map(|rollback| {
+        let (by, reason, at) = (&rollback.by, &rollback.reason, rollback.at);
+        let old = statement.version();
+        let text = format!(
+            "{old} in place of {}, by {by} at {at}: {reason}",
+            rollback.replaces
+        );
+        ("brings back", text)
+    });
+    let rows = rows.into_iter().chain(back);
     rows.map(|(name, value)| format!("{name:<11} {value}"))
         .collect()
 }

@@ -1,0 +1,69 @@
+//! Which channels are meant, and who asks, where the arguments leave it open.
+
+use super::usage::WrongUsage;
+use crate::app::App;
+use crate::config::environment;
+use crate::model::{Actor, Channel};
+
+/// The channel that packages are published in.
+pub(super) fn entered(app: &App, named: Option<&Channel>) -> anyhow::Result<Channel> {
+    let channels = &app.config.repository.channels;
+    match named {
+        Some(named) => known(app, named).cloned(),
+        None => Ok(channels.first().cloned().unwrap_or_else(Channel::stable)),
+    }
+}
+
+/// The channels that a package is promoted from and to.
+pub(super) fn step(
+    app: &App,
+    from: Option<&Channel>,
+    to: Option<&Channel>,
+) -> anyhow::Result<(Channel, Channel)> {
+    let channels = &app.config.repository.channels;
+    let place = |channel: &Channel| channels.iter().position(|one| one == channel);
+    for named in [from, to].into_iter().flatten() {
+        known(app, named)?;
+    }
+    let before = to
+        .and_then(place)
+        .and_then(|to| channels.get(to.checked_sub(1)?));
+    let from = from.or(before).or(channels.first());
+    let after = from.and_then(place).and_then(|from| channels.get(from + 1));
+    match (from, to.or(after)) {
+        (Some(from), Some(to)) => Ok((from.clone(), to.clone())),
+        _ => {
+            let message = "there is no channel to promote to; name several in `repository.channels`, such as [testing, stable]";
+            Err(WrongUsage(message.to_owned()).into())
+        }
+    }
+}
+
+/// A channel that the farm has, or the preview of a branch.
+pub(super) fn known<'a>(app: &App, named: &'a Channel) -> anyhow::Result<&'a Channel> {
+    let channels = &app.config.repository.channels;
+    if named.is_preview() || channels.contains(named) {
+        return Ok(named);
+    }
+    let names: Vec<_> = channels.iter().map(Channel::as_str).collect();
+    let names = names.join(", ");
+    let message = format!(
+        "there is no channel `{named}`; `repository.channels` in the configuration has these: {names}"
+    );
+    Err(WrongUsage(message).into())
+}
+
+/// Who does it: who is named, or called sudo, or is logged in.
+pub(super) fn actor(named: Option<&Actor>) -> anyhow::Result<Actor> {
+    if let Some(named) = named {
+        return Ok(named.clone());
+    }
+    let names = [environment::SUDO_USER, environment::USER].into_iter();
+    let mut names = names.filter_map(|name| std::env::var(name).ok());
+    match names.find(|name| !name.trim().is_empty()) {
+        Some(name) => Ok(Actor::new(&name)?),
+        None => {
+            Err(WrongUsage("nobody is logged in; say who does it, with --by".to_owned()).into())
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Phasing: only a share of the hosts upgrades to a version by itself. apt of each host decides by its machine id
+//! (`Phased-Update-Percentage`).
+
+use super::draft::Change;
+use super::event::{Action, Event};
+use super::{RepoError, RepoLock, Repository};
+use crate::model::{Actor, Channel, DebianVersion, Signer, Suite, Timestamp};
+
+/// A version that only some hosts are to upgrade to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phasing {
+    /// The package's name.
+    pub package: String,
+    /// The version.
+    pub version: DebianVersion,
+    /// The share of hosts, in percent: 0 to 100, which is all.
+    pub percent: u8,
+    /// In which channel; without it, the last that has the version.
+    pub channel: Option<Channel>,
+    /// Who wants it.
+    pub by: Actor,
+}
+
+impl Repository {
+    /// Changes the share of hosts that upgrade to a version. Gives the suite, which is signed again if anything changed.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::NotThere`], [`RepoError::OwnPackage`]; else as [`Repository::publish`].
+    pub fn phase(
+        &self,
+        lock: &RepoLock,
+        phasing: &Phasing,
+        now: Timestamp,
+        signer: &dyn Signer,
+    ) -> Result<Suite, RepoError> {
+        self.check_foreign(&phasing.package)?;
+        let (suite, _) = self.transact(lock, now, signer, &|draft| {
+            let Phasing {
+                package, version, ..
+            } = phasing;
+            let suites = draft.known_suites();
+            let not_there = || RepoError::not_there(package, Some(version), &suites);
+            let entry = draft.find(package, version)?.ok_or_else(not_there)?;
+            let present = entry.present_in(&suites);
+            let has = |channel: &Channel| {
+                let mut own = present.iter().copied();
+                own.find(|suite| suite.channel == *channel)
+            };
+            let suite = match &phasing.channel {
+                Some(channel) => has(channel),
+                None => self.settings().channels.iter().rev().find_map(has),
+            };
+            let suite = suite.ok_or_else(not_there)?;
+            let percent = Some(phasing.percent).filter(|percent| *percent < 100);
+            if entry
+                .listing(suite)
+                .is_some_and(|own| own.phased != percent)
+            {
+                let change = Change::Phase {
+                    package: package.clone(),
+                    version: version.clone(),
+                    percent,
+                };
+                draft.change(suite, change)?;
+                let event = Event::of(Action::Phase, &entry.published, suite, &phasing.by);
+                draft.events.push(event);
+            }
+            Ok(suite.clone())
+        })?;
+        Ok(suite)
+    }
+}
