@@ -330,6 +330,8 @@ pub(super) enum RepoCommand {
     Show,
     /// Verify every published byte against the repository's state and its signatures
     Check,
+    /// Make indices that are missing or damaged again, byte for byte, from the repository's state
+    Rebuild,
     /// Sign what is published again, with a new date, and remove what interrupted publications left
     Refresh {
         /// Only these suites; without it, all of them

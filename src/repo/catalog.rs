@@ -49,7 +49,15 @@ pub(super) struct Banned {
 #[serde(deny_unknown_fields)]
 pub(super) struct Retired {
     sealed: Vec<Part>,
-    open: Vec<(String, Timestamp)>,
+    open: Vec<Unused>,
+}
+
+/// A key, and what is there. It was in use until `since`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unused {
+    pub(super) key: String,
+    pub(super) sha256: Sha256,
+    since: Timestamp,
 }
 
 /// An object with keys, and when the last of them went out of use.
@@ -63,19 +71,24 @@ impl Retired {
     /// Notes that `keys` are in use no more since `now`.
     pub(super) fn add(
         &mut self,
-        keys: impl IntoIterator<Item = String>,
+        keys: impl IntoIterator<Item = (String, Sha256)>,
         now: Timestamp,
         wave: &mut Vec<Write>,
     ) -> Result<(), RepoError> {
         // The list is in order of time, even where the clock was not.
-        let now = self.open.last().map_or(now, |(_, last)| now.max(*last));
-        self.open.extend(keys.into_iter().map(|key| (key, now)));
+        let now = self.open.last().map_or(now, |last| now.max(last.since));
+        self.open
+            .extend(keys.into_iter().map(|(key, sha256)| Unused {
+                key,
+                sha256,
+                since: now,
+            }));
         while self.open.len() > PART {
             let rest = self.open.split_off(PART);
             let full = std::mem::replace(&mut self.open, rest);
             self.sealed.push(Part {
                 digest: object::add(&full, wave)?,
-                last: full.last().map_or(now, |(_, since)| *since),
+                last: full.last().map_or(now, |last| last.since),
             });
         }
         Ok(())
@@ -93,33 +106,27 @@ impl Retired {
         let mut expired = BTreeSet::new();
         let parts = self.sealed.partition_point(|part| old(part.last));
         for part in self.sealed.drain(..parts) {
-            let keys: Vec<(String, Timestamp)> = object::load(storage, part.digest)?;
-            expired.extend(keys.into_iter().map(|(key, _)| key));
+            let keys: Vec<Unused> = object::load(storage, part.digest)?;
+            expired.extend(keys.into_iter().map(|unused| unused.key));
             expired.insert(super::layout::object(part.digest));
         }
         if self.sealed.is_empty() {
-            let open = self.open.partition_point(|(_, since)| old(*since));
-            expired.extend(self.open.drain(..open).map(|(key, _)| key));
+            let open = self.open.partition_point(|unused| old(unused.since));
+            expired.extend(self.open.drain(..open).map(|unused| unused.key));
         }
         if !expired.is_empty() {
-            for (key, _) in self.keys(storage)? {
-                expired.remove(&key);
+            for unused in self.keys(storage)? {
+                expired.remove(&unused.key);
             }
         }
         Ok(expired.difference(in_use).cloned().collect())
     }
 
-    /// Every key, and since when it is not in use.
-    pub(super) fn keys(
-        &self,
-        storage: &dyn Storage,
-    ) -> Result<Vec<(String, Timestamp)>, RepoError> {
+    /// Everything that is kept, oldest first.
+    pub(super) fn keys(&self, storage: &dyn Storage) -> Result<Vec<Unused>, RepoError> {
         let mut keys = Vec::new();
         for part in &self.sealed {
-            keys.extend(object::load::<Vec<(String, Timestamp)>>(
-                storage,
-                part.digest,
-            )?);
+            keys.extend(object::load::<Vec<Unused>>(storage, part.digest)?);
         }
         keys.extend(self.open.iter().cloned());
         Ok(keys)

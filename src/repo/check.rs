@@ -1,14 +1,13 @@
 //! Verifies every published byte: what hosts see against the state, and the state against the packages and their evidence.
 
-use super::catalog::Catalog;
-use super::index;
+use super::catalog::{Catalog, Unused};
 use super::ledger::Published;
 use super::root::{Root, SuiteRoot};
 use super::storage::{Expected, Object};
 use super::table::Table;
 use super::{RepoError, Repository, layout, object};
 use crate::evidence::{self, StatementKey};
-use crate::model::{Architecture, Sha256};
+use crate::model::Sha256;
 
 /// The most bytes that a checked text may have.
 const MAX_TEXT: u64 = 4 << 30;
@@ -84,10 +83,9 @@ impl Repository {
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
         let retired = readable(catalog.retired.keys(self.storage()), problems)?;
-        for (key, _) in retired.unwrap_or_default() {
-            let named = key.rsplit('/').next().and_then(|name| name.parse().ok());
-            let found = self.storage().digest(&key)?.map(|found| found.sha256);
-            if found.is_none() || found != named {
+        for Unused { key, sha256, .. } in retired.unwrap_or_default() {
+            let found = self.storage().digest(&key)?;
+            if found.is_none_or(|found| found.sha256 != sha256) {
                 problems.push(format!(
                     "{key}, of an earlier publication, is missing or was changed"
                 ));
@@ -131,26 +129,24 @@ impl Repository {
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
         let folder = layout::dists(&root.suite);
-        let listed = root.listed();
-        for (path, expected) in &listed {
-            for place in [path.clone(), layout::by_hash(path, expected.sha256)] {
-                self.check_bytes(&format!("{folder}/{place}"), *expected, problems)?;
+        for (path, expected) in root.stored() {
+            for place in [path.clone(), layout::by_hash(&path, expected.sha256)] {
+                self.check_bytes(&format!("{folder}/{place}"), expected, problems)?;
             }
         }
-        readable(object::load::<Table>(self.storage(), root.table), problems)?;
-        let paragraphs = catalog.ledger.paragraphs(self.storage(), &root.suite);
-        let Some(paragraphs) = readable(paragraphs, problems)? else {
-            return Ok(());
-        };
-        for architecture in [Architecture::All, Architecture::Amd64] {
-            let text = index::text(&paragraphs, architecture);
-            let path = layout::packages(architecture);
-            let expected = Expected::of(text.as_bytes());
-            if !listed.contains(&(path.clone(), expected)) {
+        for patch in &root.patches {
+            self.check_bytes(&patch.key, patch.content, problems)?;
+        }
+        let table = object::load::<Table>(self.storage(), root.table);
+        let stanzas = catalog.ledger.stanzas(self.storage(), &root.suite);
+        let (table, stanzas) = (readable(table, problems)?, readable(stanzas, problems)?);
+        if let (Some(table), Some(stanzas)) = (table, stanzas) {
+            if stanzas.len() as u64 != root.packages {
                 problems.push(format!(
-                    "{folder}/{path} does not list what the ledger says"
+                    "{folder} does not have as many packages as the state says"
                 ));
             }
+            problems.extend(table.check(self.storage(), &root.suite, &stanzas)?);
         }
         Ok(())
     }

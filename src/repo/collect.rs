@@ -86,16 +86,20 @@ impl Repository {
                 reachable.add(&layout::approval(pending.sha256, standing.digest));
             }
         }
-        for (key, _) in catalog.retired.keys(self.storage())? {
-            reachable.add(&key);
+        for unused in catalog.retired.keys(self.storage())? {
+            reachable.add(&unused.key);
         }
         let objects = catalog.retired.objects().chain(root.catalog);
         let tables = root.suites.values().map(|suite| suite.table);
         for digest in objects.chain(tables) {
             reachable.add(&layout::object(digest));
         }
-        for place in root.suites.values().flat_map(|suite| suite.places()) {
-            reachable.add(&place);
+        for key in root
+            .suites
+            .values()
+            .flat_map(|suite| suite.keys().into_keys())
+        {
+            reachable.add(&key);
         }
         Ok(reachable)
     }

@@ -3,16 +3,14 @@
 //! The commit replaces the root by compare-and-swap: of two writers who saw the same root one loses, sees what the other did,
 //! and judges again. What follows from a root can be written by anybody, any number of times.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::draft::{Draft, SuiteDraft};
-use super::index::{IndexFile, indices};
 use super::release::release;
-use super::root::{FirstTrust, Root, SuiteRoot};
-use super::storage::{Content, Expected, Tag, Write};
+use super::root::{Placed, Root, SuiteRoot};
+use super::storage::{Tag, Write};
+use super::table::{Indexed, Tail};
 use super::{RepoError, RepoLock, Repository, layout, object};
 use crate::model::{FarmName, IndexTail, ReleaseToSign, Sha256, Signer, SigningError, Timestamp};
 
@@ -28,10 +26,7 @@ const CLOCK_PATIENCE: i64 = 60;
 /// A suite that is ready to be signed.
 struct Unsigned {
     suite: SuiteRoot,
-    /// What its Release lists.
-    listed: Vec<(String, Expected)>,
-    /// The plain indices, which the signer reads.
-    texts: Vec<(String, Bytes)>,
+    indexed: Indexed,
 }
 
 /// A root that is ready to be committed.
@@ -135,7 +130,6 @@ impl Repository {
         let ledger = &draft.catalog.ledger;
         let (ledger, gone) = ledger.update(self.storage(), entries, &mut wave)?;
         draft.catalog.ledger = ledger;
-        self.storage().write(std::mem::take(&mut wave))?;
 
         let mut root = draft.root.clone();
         root.generation += 1;
@@ -144,9 +138,10 @@ impl Repository {
             root.suites.remove(name);
             root.changed.insert(name.clone());
         }
-        let mut unsigned = Vec::new();
+        let (mut unsigned, mut copies) = (Vec::new(), Vec::new());
         for (suite, keyring) in draft.suites.values().zip(keyrings) {
-            let prepared = self.unsigned(&draft, suite, keyring, &mut wave)?;
+            let mut prepared = self.unsigned(suite, keyring, draft.now, &mut wave)?;
+            copies.append(&mut prepared.indexed.copies);
             root.suites
                 .insert(suite.suite.to_string(), prepared.suite.clone());
             unsigned.push(prepared);
@@ -154,6 +149,7 @@ impl Repository {
         let mut expired = self.renew_catalog(&mut draft, &mut root, gone, &mut wave)?;
         expired.append(&mut draft.gone);
         self.storage().write(wave)?;
+        self.storage().write(copies)?;
         let mut trust = false;
         for unsigned in unsigned {
             let suite = self.sign(unsigned, draft.now, signer)?;
@@ -173,74 +169,65 @@ impl Repository {
     /// The suite as the draft says, but for its signatures.
     fn unsigned(
         &self,
-        draft: &Draft<'_>,
-        suite: &SuiteDraft,
-        keyring: Option<FirstTrust>,
+        draft: &SuiteDraft,
+        keyring: Option<Placed>,
+        now: Timestamp,
         wave: &mut Vec<Write>,
     ) -> Result<Unsigned, RepoError> {
-        let date = next_date(suite.date, draft.now)?;
-        let folder = layout::dists(&suite.suite);
-        let paragraphs = draft
-            .catalog
-            .ledger
-            .paragraphs(self.storage(), &suite.suite)?;
-        let files =
-            indices(&paragraphs).map_err(RepoError::io("make the indices of", folder.as_ref()))?;
-        let listed: Vec<_> = files
-            .iter()
-            .map(|file| (file.path.clone(), file.content))
-            .collect();
-        let plain = files.iter().filter(|file| file.path.ends_with("/Packages"));
-        let texts = plain
-            .map(|file| (file.path.clone(), file.bytes.clone().into()))
-            .collect();
-        wave.extend(files.into_iter().map(|file| by_hash(&folder, file)));
-        Ok(Unsigned {
-            suite: SuiteRoot {
-                suite: suite.suite.clone(),
-                generation: suite.generation + 1,
-                date,
-                packages: suite.packages,
-                table: object::add(&suite.table, wave)?,
-                keyring,
-                release: release(self.settings(), &suite.suite, date, &listed),
-                release_gpg: String::new(),
-                in_release: String::new(),
-            },
-            listed,
-            texts,
-        })
+        let date = next_date(draft.date, now)?;
+        let folder = layout::dists(&draft.suite);
+        let table = &draft.table;
+        let mut indexed = if draft.compact && draft.edits.is_empty() {
+            table.compact(self.storage(), &folder)?
+        } else {
+            table.apply(self.storage(), &folder, &draft.edits, draft.date, date)?
+        };
+        wave.append(&mut indexed.wave);
+        let suite = SuiteRoot {
+            suite: draft.suite.clone(),
+            generation: draft.generation + 1,
+            date,
+            packages: draft.packages,
+            table: object::add(&indexed.table, wave)?,
+            keyring,
+            patches: indexed.table.patches.clone(),
+            release: release(self.settings(), &draft.suite, date, &indexed.listed),
+            release_gpg: String::new(),
+            in_release: String::new(),
+        };
+        Ok(Unsigned { suite, indexed })
     }
 
     /// Has the Release signed. A publication that was interrupted before its commit has used up its date and its generation:
-    /// then the next ones are taken.
+    /// then the next ones are taken. A signer that does not know an index gets it whole.
     fn sign(
         &self,
         unsigned: Unsigned,
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<SuiteRoot, RepoError> {
-        let Unsigned {
-            mut suite,
-            listed,
-            texts,
-        } = unsigned;
-        let ask = |suite: &SuiteRoot| {
+        let Unsigned { mut suite, indexed } = unsigned;
+        let ask = |suite: &SuiteRoot, tails: &[Tail]| {
             signer.sign_release(&ReleaseToSign {
                 release: suite.release.as_bytes(),
                 generation: suite.generation,
-                indices: texts.iter().map(whole).collect(),
+                indices: tails.iter().map(tail).collect(),
             })
         };
-        let mut signed = ask(&suite);
+        let mut tails = indexed.tails.clone();
+        let mut signed = ask(&suite, &tails);
+        if let Err(SigningError::WholeNeeded { .. }) = signed {
+            tails = indexed.whole()?;
+            signed = ask(&suite, &tails);
+        }
         if let Err(SigningError::NotRising {
             generation, date, ..
         }) = signed
         {
             suite.generation = suite.generation.max(generation + 1);
             suite.date = next_date(Some(date), now)?;
-            suite.release = release(self.settings(), &suite.suite, suite.date, &listed);
-            signed = ask(&suite);
+            suite.release = release(self.settings(), &suite.suite, suite.date, &indexed.listed);
+            signed = ask(&suite, &tails);
         }
         let signed = signed?;
         suite.release_gpg = String::from_utf8_lossy(&signed.release_gpg).into_owned();
@@ -249,15 +236,14 @@ impl Repository {
     }
 
     /// For each suite of the draft, what its hosts take as their first trust.
-    fn first_trusts(&self, draft: &Draft<'_>) -> Result<Vec<Option<FirstTrust>>, RepoError> {
+    fn first_trusts(&self, draft: &Draft<'_>) -> Result<Vec<Option<Placed>>, RepoError> {
         let history = draft.history(&self.settings().farm.keyring_package())?;
         let newest = |suite: &SuiteDraft| {
             let mut own = history.iter().rev();
             let newest = own.find(|entry| entry.listing(&suite.suite).is_some());
-            newest.map(|entry| FirstTrust {
-                filename: entry.published.filename.clone(),
-                sha256: entry.published.sha256,
-                size: entry.published.size,
+            newest.map(|entry| Placed {
+                key: entry.published.filename.clone(),
+                content: entry.published.expected(),
             })
         };
         Ok(draft.suites.values().map(newest).collect())
@@ -273,24 +259,29 @@ impl Repository {
         wave: &mut Vec<Write>,
     ) -> Result<Vec<String>, RepoError> {
         let (storage, catalog) = (self.storage(), &mut draft.catalog);
-        let mut retired: BTreeSet<String> = gone.into_iter().map(layout::object).collect();
-        for suite in draft.suites.values() {
-            retired.extend(suite.retired.iter().cloned());
+        let object = |digest: Sha256| (layout::object(digest), digest);
+        let mut retired: BTreeMap<String, Sha256> = gone.into_iter().map(object).collect();
+        for suite in draft.suites.values_mut() {
+            retired.append(&mut suite.retired);
         }
-        retired.extend(draft.dropped.values().flatten().cloned());
-        retired.extend(root.catalog.map(layout::object));
-        let mut in_use: BTreeSet<String> = catalog
-            .ledger
-            .leaves()
-            .iter()
-            .map(|leaf| layout::object(leaf.digest))
-            .collect();
+        retired.extend(std::mem::take(&mut draft.dropped).into_values().flatten());
+        retired.extend(root.catalog.map(object));
+        let leaves = catalog.ledger.leaves().iter();
+        let mut in_use: BTreeSet<String> = leaves.map(|leaf| layout::object(leaf.digest)).collect();
         for suite in root.suites.values() {
-            in_use.extend(suite.places());
+            in_use.extend(suite.keys().into_keys());
             in_use.insert(layout::object(suite.table));
         }
+        // Each publication replaces plain indices; of some there is no next one.
+        let plain = |root: &Root| -> BTreeSet<String> {
+            let suites = root.suites.values();
+            suites.flat_map(|suite| suite.plain().into_keys()).collect()
+        };
+        draft
+            .gone
+            .extend(plain(&draft.root).difference(&plain(root)).cloned());
         let now = draft.now;
-        let retired = retired.difference(&in_use).cloned();
+        retired.retain(|key, _| !in_use.contains(key));
         catalog.retired.add(retired, now, wave)?;
         in_use.extend(catalog.retired.objects().map(layout::object));
         let expired = catalog.retired.expire(storage, now, &in_use)?;
@@ -319,22 +310,13 @@ impl Repository {
     }
 }
 
-/// The place by content of an index.
-fn by_hash(folder: &str, file: IndexFile) -> Write {
-    let key = format!(
-        "{folder}/{}",
-        layout::by_hash(&file.path, file.content.sha256)
-    );
-    Write::immutable(key, Content::Bytes(file.bytes.into()), file.content)
-}
-
-/// A plain index, from its start.
-fn whole((path, text): &(String, Bytes)) -> IndexTail<'_> {
+/// What the signer reads of a plain index.
+fn tail(tail: &Tail) -> IndexTail<'_> {
     IndexTail {
-        path,
-        from: 0,
-        text,
-        keep: 0,
+        path: &tail.path,
+        from: tail.from,
+        text: &tail.text,
+        keep: tail.keep,
     }
 }
 

@@ -1,13 +1,14 @@
 //! A publication that is being prepared: the last commit, and the changes that the next one makes to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::catalog::Catalog;
 use super::event::Event;
+use super::index;
 use super::ledger::{Entry, Key, Listing, Published};
 use super::root::{Root, SuiteRoot};
 use super::storage::{Storage, Write};
-use super::table::Table;
+use super::table::{Edits, Table};
 use super::{RepoError, Repository, layout, object};
 use crate::model::{DebianVersion, Reason, Sha256, Suite, Timestamp};
 
@@ -57,40 +58,44 @@ pub(super) struct SuiteDraft {
     /// The `Date` of its last Release.
     pub(super) date: Option<Timestamp>,
     /// What of it is in use no more, unless it turns out to be so still.
-    pub(super) retired: BTreeSet<String>,
+    pub(super) retired: BTreeMap<String, Sha256>,
     pub(super) table: Table,
+    /// What changes in its indices.
+    pub(super) edits: Edits,
+    /// Whether there is time to compress its indices better.
+    pub(super) compact: bool,
     /// How many packages it has.
     pub(super) packages: u64,
-    /// Whether a package entered, left or changed. A suite may be signed again without that.
-    pub(super) changed: bool,
 }
 
 impl SuiteDraft {
     /// A suite that nothing was published in yet.
-    fn new(suite: Suite) -> Self {
-        Self {
+    pub(super) fn new(suite: Suite) -> Result<Self, RepoError> {
+        Ok(Self {
             suite,
             generation: 0,
             date: None,
-            retired: BTreeSet::new(),
-            table: Table::default(),
+            retired: BTreeMap::new(),
+            table: Table::empty()?,
+            edits: Edits::default(),
+            compact: false,
             packages: 0,
-            changed: false,
-        }
+        })
     }
 
     /// The suite as it was last committed.
     fn open(storage: &dyn Storage, root: &SuiteRoot) -> Result<Self, RepoError> {
-        let mut retired = root.places();
-        retired.insert(layout::object(root.table));
+        let mut retired = root.keys();
+        retired.insert(layout::object(root.table), root.table);
         Ok(Self {
             suite: root.suite.clone(),
             generation: root.generation,
             date: Some(root.date),
             retired,
             table: object::load(storage, root.table)?,
+            edits: Edits::default(),
+            compact: false,
             packages: root.packages,
-            changed: false,
         })
     }
 }
@@ -113,7 +118,7 @@ pub(super) struct Draft<'a> {
     /// What happens.
     pub(super) events: Vec<Event>,
     /// The suites that are over, and what of them is in use no more.
-    pub(super) dropped: BTreeMap<String, BTreeSet<String>>,
+    pub(super) dropped: BTreeMap<String, BTreeMap<String, Sha256>>,
     /// When it happens.
     pub(super) now: Timestamp,
 }
@@ -167,7 +172,7 @@ impl<'a> Draft<'a> {
                 Some(root) => SuiteDraft::open(self.storage, root)?,
                 None => {
                     self.check_lost(suite)?;
-                    SuiteDraft::new(suite.clone())
+                    SuiteDraft::new(suite.clone())?
                 }
             };
             self.suites.insert(name.clone(), draft);
@@ -192,8 +197,7 @@ impl<'a> Draft<'a> {
 
     /// Makes a change to `suite`. What is so already is no change.
     pub(super) fn change(&mut self, suite: &Suite, change: Change) -> Result<(), RepoError> {
-        let name = suite.to_string();
-        let (mut entry, listing) = match change {
+        let (entry, listing, edit) = match change {
             Change::Add {
                 published,
                 phased,
@@ -209,40 +213,54 @@ impl<'a> Draft<'a> {
                     approvals,
                     ..self.enter(suite)?
                 };
-                (entry, listing)
+                let (serial, stanza) = (listing.serial, entry.stanza(&listing));
+                (entry, listing, index::Change::Append { serial, stanza })
             }
             Change::Remove {
                 package,
                 version,
                 withdrawn,
             } => {
-                let Some((entry, listing)) = self.present(suite, &package, &version)? else {
+                let Some((entry, mut listing)) = self.present(suite, &package, &version)? else {
                     return Ok(());
                 };
-                let removed = Some(self.now);
+                let (serial, stanza) = (listing.serial, entry.stanza(&listing));
+                listing.removed = Some(self.now);
                 self.suite(suite)?.packages -= 1;
-                let listing = Listing {
-                    removed,
-                    withdrawn,
-                    ..listing
-                };
-                (entry, listing)
+                listing.withdrawn = withdrawn;
+                (entry, listing, index::Change::Remove { serial, stanza })
             }
             Change::Phase {
                 package,
                 version,
                 percent,
-            } => match self.present(suite, &package, &version)? {
-                Some((entry, listing)) if listing.phased != percent => {
-                    let phased = percent;
-                    (entry, Listing { phased, ..listing })
-                }
-                _ => return Ok(()),
-            },
+            } => {
+                let found = self.present(suite, &package, &version)?;
+                let other = found.filter(|(_, listing)| listing.phased != percent);
+                let Some((entry, mut listing)) = other else {
+                    return Ok(());
+                };
+                let (serial, old) = (listing.serial, entry.stanza(&listing));
+                listing.phased = percent;
+                let new = entry.stanza(&listing);
+                (entry, listing, index::Change::Replace { serial, old, new })
+            }
         };
-        entry.listings.insert(name, listing);
+        self.enlist(suite, entry, listing, edit)
+    }
+
+    /// Notes how `entry` is in `suite` now, and what that changes in its indices.
+    fn enlist(
+        &mut self,
+        suite: &Suite,
+        mut entry: Entry,
+        listing: Listing,
+        edit: index::Change,
+    ) -> Result<(), RepoError> {
+        let draft = self.suite(suite)?;
+        draft.edits.push(entry.published.architecture, edit);
+        entry.listings.insert(suite.to_string(), listing);
         self.entries.insert(entry.key(), entry);
-        self.suite(suite)?.changed = true;
         Ok(())
     }
 
@@ -282,7 +300,7 @@ impl<'a> Draft<'a> {
         self.catalog.previews.remove(&name);
         let retired = match self.root.suites.get(&name) {
             Some(root) => SuiteDraft::open(self.storage, root)?.retired,
-            None => BTreeSet::new(),
+            None => BTreeMap::new(),
         };
         self.dropped.insert(name, retired);
         Ok(had)
@@ -356,7 +374,7 @@ mod tests {
     fn paragraph(draft: &Draft<'_>) -> Option<String> {
         let entry = draft.history("a").unwrap().remove(0);
         let listing = entry.listing(&suite())?;
-        Some(entry.paragraph(listing))
+        Some(entry.stanza(listing))
     }
 
     #[test]
@@ -416,9 +434,9 @@ mod tests {
             };
             assert_eq!(
                 phase(Some(20)),
-                "Package: a\nPhased-Update-Percentage: 20\n\n"
+                "Package: a\nPhased-Update-Percentage: 20\n"
             );
-            assert_eq!(phase(None), "Package: a\n\n");
+            assert_eq!(phase(None), "Package: a\n");
         });
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::index::IndexError;
 use super::ledger::Published;
 use super::storage::StorageError;
 use crate::deb::control::ControlError;
@@ -42,6 +43,18 @@ pub enum RepoError {
         /// Where it is.
         place: String,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// What was published is not there any more, or is something else.
+    #[error("{place} is missing or damaged")]
+    Damaged {
+        /// Where it is.
+        place: String,
+    },
+    /// An index could not be changed.
+    #[error("the index cannot be changed: {reason}")]
+    Index {
+        /// Why.
         reason: String,
     },
     /// Other publications were faster, again and again.
@@ -262,6 +275,10 @@ impl RepoError {
                 FailureCode::StorageError,
                 "set this machine's clock; if the last publication's is the wrong one, wait until it has passed",
             ),
+            Self::Damaged { .. } | Self::Index { .. } => (
+                FailureCode::StorageError,
+                "`plugfarm repo rebuild` writes indices again from the state; `plugfarm repo check` tells what else is wrong",
+            ),
             Self::Conflict => (FailureCode::PublishConflict, "try again"),
             Self::Mismatch { .. } | Self::Read { .. } | Self::Evidence { .. } => (
                 FailureCode::EvidenceInvalid,
@@ -310,6 +327,14 @@ impl RepoError {
                 let (code, _) = source.code_and_hint();
                 (code, "mend the cause and publish again: that completes it")
             }
+        }
+    }
+}
+
+impl From<IndexError> for RepoError {
+    fn from(error: IndexError) -> Self {
+        Self::Index {
+            reason: error.to_string(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::root::{Root, SuiteRoot};
-use super::storage::{Content, Expected, Kind, Write};
+use super::storage::{Content, Kind, Write};
 use super::{RepoError, Repository, layout};
 use crate::model::Timestamp;
 
@@ -47,7 +47,7 @@ impl Repository {
 
     fn follow_suite(&self, suite: &SuiteRoot, trust: bool) -> Result<(), RepoError> {
         let folder = layout::dists(&suite.suite);
-        let plain = suite.listed().into_iter().map(|(path, expected)| Write {
+        let plain = suite.stored().map(|(path, expected)| Write {
             key: format!("{folder}/{path}"),
             content: Content::Copy(format!(
                 "{folder}/{}",
@@ -84,11 +84,8 @@ impl Repository {
         let keys = keys.map(|(key, bytes)| Write::replaced(key, bytes.into(), suite.date));
         let keyring = suite.keyring.as_ref().map(|keyring| Write {
             key: layout::keyring(farm, suite.suite.target),
-            content: Content::Copy(keyring.filename.clone()),
-            expected: Expected {
-                sha256: keyring.sha256,
-                size: keyring.size,
-            },
+            content: Content::Copy(keyring.key.clone()),
+            expected: keyring.content,
             kind: Kind::Replaced { date: suite.date },
         });
         keys.into_iter().chain(keyring).collect()

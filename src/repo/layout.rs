@@ -7,8 +7,6 @@ use crate::model::{Architecture, DebianVersion, FarmName, Sha256, Suite, Target}
 pub(super) const STATE: &str = ".state";
 /// The one component of every suite.
 pub(super) const COMPONENT: &str = "main";
-/// The compressions of an index, as endings; the empty one is the index itself.
-pub(super) const ENDINGS: [&str; 3] = ["", ".gz", ".xz"];
 
 /// The root of the repository's state, the one small object that is changed.
 pub(super) const ROOT: &str = ".state/repository.json";
@@ -64,9 +62,28 @@ pub(super) fn by_hash(index: &str, sha256: Sha256) -> String {
     format!("{}/{sha256}", by_hash_folder(index))
 }
 
-/// Whether what is at this key below the suites' folders is named by its content.
+/// Whether what is at this key below the suites' folders never changes: it is named by its content, or is a patch.
 pub(super) fn is_by_content(key: &str) -> bool {
-    key.contains("/by-hash/")
+    key.contains("/by-hash/") || key.contains("/Packages.diff/T-")
+}
+
+/// The most bytes that a plain index has where it is kept: hosts take a compressed one.
+const MAX_PLAIN: u64 = 1 << 20;
+
+/// Whether the repository has the file that a Release lists at this path. Every index is listed in plain form, too, without
+/// which apt finds nothing.
+pub(super) fn is_stored(path: &str, size: u64) -> bool {
+    !path.ends_with("/Packages") || size <= MAX_PLAIN
+}
+
+/// The list of an index' patches, relative to its suite's folder.
+pub(super) fn diff_index(index: &str) -> String {
+    format!("{index}.diff/Index")
+}
+
+/// A patch of an index, relative to its suite's folder.
+pub(super) fn patch(index: &str, name: &str) -> String {
+    format!("{index}.diff/{name}")
 }
 
 /// The place of a package: named by its content, so that it never changes.

@@ -137,12 +137,12 @@ impl Entry {
         self.listings.get(&suite.to_string())
     }
 
-    /// Its paragraph in the indices of a suite that has it as `listing` says, with the empty line after it.
-    pub(super) fn paragraph(&self, listing: &Listing) -> String {
+    /// Its paragraph in the indices of a suite that has it as `listing` says, without the empty line after it.
+    pub(super) fn stanza(&self, listing: &Listing) -> String {
         let stanza = &self.published.stanza;
         match listing.phased {
-            Some(percent) => format!("{stanza}Phased-Update-Percentage: {percent}\n\n"),
-            None => format!("{stanza}\n"),
+            Some(percent) => format!("{stanza}Phased-Update-Percentage: {percent}\n"),
+            None => stanza.clone(),
         }
     }
 
@@ -193,6 +193,9 @@ pub(super) struct Key {
     pub(super) version: DebianVersion,
 }
 
+/// The paragraphs of a suite, by their serial numbers, with their packages' architectures.
+pub(super) type Stanzas = BTreeMap<u64, (Architecture, String)>;
+
 /// A piece of the ledger, from `first` to before the next one's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Leaf {
@@ -227,22 +230,22 @@ impl Ledger {
         Ok(found)
     }
 
-    /// The paragraphs of everything that `suite` has, in the order of its indices.
-    pub(super) fn paragraphs(
+    /// The paragraphs of everything that `suite` has, by their serial numbers.
+    pub(super) fn stanzas(
         &self,
         storage: &dyn Storage,
         suite: &Suite,
-    ) -> Result<Vec<(Architecture, String)>, RepoError> {
-        let mut found = BTreeMap::new();
+    ) -> Result<Stanzas, RepoError> {
+        let mut found = Stanzas::new();
         for leaf in &self.leaves {
             for entry in leaf.load(storage)? {
                 if let Some(listing) = entry.listing(suite) {
-                    let paragraph = entry.paragraph(listing);
-                    found.insert(listing.serial, (entry.published.architecture, paragraph));
+                    let stanza = entry.stanza(listing);
+                    found.insert(listing.serial, (entry.published.architecture, stanza));
                 }
             }
         }
-        Ok(found.into_values().collect())
+        Ok(found)
     }
 
     /// The ledger with `changed` in it, new or in place of what has the same key. Its new leaves go to `wave`; the digests of

@@ -35,12 +35,19 @@ impl Repository {
     ///
     /// [`StorageError::Held`] when another publication does not end in time; [`RepoError::Storage`], [`RepoError::State`].
     pub fn lock(&self) -> Result<RepoLock, RepoError> {
-        let lease = self.storage().acquire(PATIENCE)?;
+        let mut lock = self.acquire()?;
         let root = self.root()?;
         if let Some(root) = &root {
             self.complete(root)?;
         }
-        let completed = root.map(|root| root.generation);
+        lock.completed = root.map(|root| root.generation);
+        Ok(lock)
+    }
+
+    /// Likewise, but completes nothing: what a publication would build on may be damaged.
+    pub(super) fn acquire(&self) -> Result<RepoLock, RepoError> {
+        let lease = self.storage().acquire(PATIENCE)?;
+        let completed = None;
         Ok(RepoLock { lease, completed })
     }
 }

@@ -1,17 +1,17 @@
 //! Repositories of the first format, which had a file with every package for each suite. The next commit brings them forward.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::draft::{Draft, SuiteDraft};
 use super::follow::{MAX_SIGNED, date};
+use super::index::Change;
 use super::ledger::{Entry, Listing, Published};
 use super::root::listed;
 use super::storage::Storage;
-use super::table::Table;
 use super::{RepoError, Repository, layout};
-use crate::model::{FarmName, Signer, Suite, Timestamp};
+use crate::model::{FarmName, Sha256, Signer, Suite, Timestamp};
 
 /// The most bytes that a suite's file may have.
 const MAX_STATE: u64 = 1 << 30;
@@ -78,6 +78,20 @@ impl OldSuite {
     }
 }
 
+impl OldSuite {
+    /// The places by content of what it lists and listed, and what is there.
+    fn places(&self) -> BTreeMap<String, Sha256> {
+        let folder = layout::dists(&self.suite);
+        let listed = listed(&self.release).into_iter();
+        let listed = listed.map(|(path, content)| layout::by_hash(&path, content.sha256));
+        let places = listed.chain(self.retired.iter().map(|(place, _)| place.clone()));
+        let digest = |place: &str| place.rsplit('/').next()?.parse().ok();
+        places
+            .filter_map(|place| Some((format!("{folder}/{place}"), digest(&place)?)))
+            .collect()
+    }
+}
+
 /// The suite whose state of the first format is at `key`, if it is one.
 pub(super) fn old_name(key: &str) -> Option<&str> {
     let name = key.strip_prefix(layout::STATE)?.strip_prefix('/')?;
@@ -96,7 +110,11 @@ impl Repository {
             self.check_old(&old)?;
             tracing::info!(suite = %old.suite, "bringing the suite's state forward");
             let name = old.suite.to_string();
-            let packages = old.packages.len() as u64;
+            let mut suite = SuiteDraft::new(old.suite.clone())?;
+            (suite.generation, suite.date) = (old.generation, Some(old.date));
+            suite.packages = old.packages.len() as u64;
+            suite.table.next = suite.packages;
+            suite.retired = old.places();
             for mut entry in old.entries() {
                 let published = &mut entry.published;
                 if published.statement.is_none() {
@@ -104,30 +122,18 @@ impl Repository {
                     published.statement = Some(digest);
                     draft.wave.push(evidence);
                 }
+                for listing in entry.listings.values() {
+                    let (serial, stanza) = (listing.serial, entry.stanza(listing));
+                    let edit = Change::Append { serial, stanza };
+                    suite.edits.push(entry.published.architecture, edit);
+                }
                 let known = draft
                     .entries
                     .entry(entry.key())
                     .or_insert_with(|| entry.clone());
                 known.listings.extend(entry.listings);
             }
-            let folder = layout::dists(&old.suite);
-            let places = listed(&old.release).into_iter();
-            let places = places.map(|(path, content)| layout::by_hash(&path, content.sha256));
-            let retired = old.retired.into_iter().map(|(place, _)| place);
-            let retired: BTreeSet<_> = places
-                .chain(retired)
-                .map(|place| format!("{folder}/{place}"))
-                .collect();
             draft.gone.push(format!("{}/{name}.json", layout::STATE));
-            let suite = SuiteDraft {
-                suite: old.suite,
-                generation: old.generation,
-                date: Some(old.date),
-                retired,
-                table: Table { next: packages },
-                packages,
-                changed: true,
-            };
             draft.suites.insert(name, suite);
         }
         Ok(())

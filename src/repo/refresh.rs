@@ -41,7 +41,8 @@ impl Repository {
         let ((), root) = self.transact(lock, now, signer, &|draft| {
             for suite in suites {
                 self.renew_keyring(draft, suite, signer)?;
-                draft.suite(suite)?;
+                // Nobody waits for it.
+                draft.suite(suite)?.compact = true;
             }
             Ok(())
         })?;

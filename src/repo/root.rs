@@ -47,7 +47,9 @@ pub(super) struct SuiteRoot {
     /// The object of its [`Table`](super::table::Table).
     pub(super) table: Sha256,
     /// The keyring package that hosts of its target take as their first trust: its place, and what its bytes are.
-    pub(super) keyring: Option<FirstTrust>,
+    pub(super) keyring: Option<Placed>,
+    /// The patches that `Packages.diff/Index` names.
+    pub(super) patches: Vec<Placed>,
     /// The Release file.
     pub(super) release: String,
     /// Its detached signature.
@@ -56,13 +58,12 @@ pub(super) struct SuiteRoot {
     pub(super) in_release: String,
 }
 
-/// The keyring package that a suite's hosts take before they trust anything.
+/// A file at its place, relative to the repository's root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FirstTrust {
-    pub(super) filename: String,
-    pub(super) sha256: Sha256,
-    pub(super) size: u64,
+pub(super) struct Placed {
+    pub(super) key: String,
+    pub(super) content: Expected,
 }
 
 impl Root {
@@ -134,14 +135,31 @@ impl SuiteRoot {
         listed(&self.release)
     }
 
-    /// The places by content of what the Release lists, relative to the repository's root.
-    pub(super) fn places(&self) -> BTreeSet<String> {
+    /// What the Release lists and the repository has: the largest files are there in compressed form only.
+    pub(super) fn stored(&self) -> impl Iterator<Item = (String, Expected)> {
+        let listed = self.listed().into_iter();
+        listed.filter(|(path, content)| layout::is_stored(path, content.size))
+    }
+
+    /// The suite's files that never change, and what they are: indices at their places by content, and patches.
+    pub(super) fn keys(&self) -> BTreeMap<String, Sha256> {
         let folder = layout::dists(&self.suite);
-        let listed = self.listed();
-        listed
-            .iter()
-            .map(|(path, expected)| format!("{folder}/{}", layout::by_hash(path, expected.sha256)))
-            .collect()
+        let place = |(path, content): (String, Expected)| {
+            let place = layout::by_hash(&path, content.sha256);
+            (format!("{folder}/{place}"), content.sha256)
+        };
+        let mut keys: BTreeMap<_, _> = self.stored().map(place).collect();
+        let patches = self.patches.iter();
+        keys.extend(patches.map(|patch| (patch.key.clone(), patch.content.sha256)));
+        keys
+    }
+
+    /// The indices at the names that each publication replaces.
+    pub(super) fn plain(&self) -> BTreeMap<String, Sha256> {
+        let folder = layout::dists(&self.suite);
+        let plain =
+            |(path, content): (String, Expected)| (format!("{folder}/{path}"), content.sha256);
+        self.stored().map(plain).collect()
     }
 }
 

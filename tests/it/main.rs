@@ -39,6 +39,7 @@ mod rebuild;
 mod repo_admit;
 mod repo_apt;
 mod repo_crash;
+mod repo_index;
 mod repo_keyring;
 mod repo_lab;
 mod repo_migrate;

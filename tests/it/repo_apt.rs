@@ -158,7 +158,7 @@ impl Host {
     }
 
     /// A host that took its first trust from the farm.
-    fn trusting(lab: &Lab, target: Target) -> Self {
+    pub(crate) fn trusting(lab: &Lab, target: Target) -> Self {
         let host = Self::new(target, lab.root());
         let keyring = lab.keyring(target);
         let keyring = keyring.file_name().unwrap().to_str().unwrap().to_owned();
@@ -207,16 +207,16 @@ impl Drop for Host {
     }
 }
 
-fn lab() -> Lab {
+pub(crate) fn lab() -> Lab {
     Lab::with_settings(|settings| settings.url = Some(URL.to_owned()))
 }
 
-fn hello(version: &str, target: Target) -> Package {
+pub(crate) fn hello(version: &str, target: Target) -> Package {
     Package::new("hello", version).with(|package| package.target = target)
 }
 
 /// Publishes at the real time, as apt has no other.
-fn publish(lab: &Lab, package: &Package) {
+pub(crate) fn publish(lab: &Lab, package: &Package) {
     lab.publish_at(package, clock()).unwrap();
 }
 

@@ -22,6 +22,7 @@ pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<An
     match command {
         RepoCommand::Show => show(app),
         RepoCommand::Check => check(app),
+        RepoCommand::Rebuild => rebuild(app),
         RepoCommand::Refresh { suites, if_due } => refresh(app, suites, *if_due),
     }
 }
@@ -189,6 +190,19 @@ fn check(app: &App) -> anyhow::Result<Answer> {
             "packages": packages,
             "problems": checked.problems,
         }))
+        .saying(lines))
+}
+
+fn rebuild(app: &App) -> anyhow::Result<Answer> {
+    let repository = app.repository()?;
+    let mended = repository.rebuild()?;
+    let message = match mended.len() {
+        0 => "every index is what the state says".to_owned(),
+        n => format!("{n} files were missing or damaged, and are written again"),
+    };
+    let lines = mended.iter().chain([&message]).cloned().collect::<Vec<_>>();
+    Ok(Answer::done(message)
+        .with(json!({ "mended": mended }))
         .saying(lines))
 }
 

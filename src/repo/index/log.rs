@@ -116,6 +116,7 @@ impl IndexState {
     }
 
     /// An index of these stanzas, from nothing.
+    #[cfg(test)]
     pub(in crate::repo) fn of(
         stanzas: impl IntoIterator<Item = (u64, String)>,
     ) -> Result<Edited, IndexError> {

@@ -6,10 +6,6 @@
 //! sealed part is kept. Hosts that update often get the difference alone ([`pdiff`], [`pieces`]).
 //!
 //! Nothing here knows what a package is, where files are kept, or what a Release says of them.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "publications do not use the log yet")
-)]
 
 mod draft;
 mod error;
@@ -21,13 +17,10 @@ mod shard;
 #[cfg(test)]
 mod tests;
 mod texts;
-mod whole;
 mod xz;
 
-pub(super) use whole::{IndexFile, indices, text};
-#[expect(unused_imports, reason = "publications do not use the log yet")]
 pub(super) use {
     error::IndexError,
-    log::{Change, Digests, Edited, IndexState, NewFile, Present},
-    pdiff::{History, Patch, Patches},
+    log::{Change, Edited, IndexState, Present},
+    pdiff::{History, Patches},
 };

@@ -146,7 +146,7 @@ impl StorageError {
             Self::LeaseLost { .. } => (FailureCode::PublishConflict, "publish again"),
             Self::TooLarge { .. } | Self::Damaged { .. } | Self::Differs { .. } => (
                 FailureCode::StorageError,
-                "restore it from your backup; `plugfarm repo check` tells what else is wrong",
+                "`plugfarm repo check` tells what is wrong, and `plugfarm repo rebuild` makes indices again; restore anything else from your backup",
             ),
             Self::Mismatch { .. } => (
                 FailureCode::EvidenceInvalid,
