@@ -313,7 +313,10 @@ impl App {
             statement_pem: public.statement_pem.clone(),
         };
         Ok(match &repository.s3 {
-            Some(bucket) => Repository::in_bucket(bucket, self.progress.clone(), settings)?,
+            Some(bucket) => {
+                let cache = self.data.join("cache/repository");
+                Repository::in_bucket(bucket, Some(cache), self.progress.clone(), settings)?
+            }
             None => Repository::new(self.repository_folder(), settings),
         })
     }

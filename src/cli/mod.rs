@@ -47,7 +47,8 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
         LogFormat::Text
     };
     telemetry::start(&cli.global.log, format)?;
-    let app = App::open(cli.global.data_dir, cli.global.config.as_deref())?;
+    let mut app = App::open(cli.global.data_dir, cli.global.config.as_deref())?;
+    app.progress = output::uploads(cli.global.json);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

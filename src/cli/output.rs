@@ -3,13 +3,15 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::model::{Blame, Finding, LogLine, Severity, Stage};
 use crate::pipeline::{Conclusion, Observer};
+use crate::repo::Progress;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -44,6 +46,29 @@ impl Terminal {
     fn print(&self, text: &str) {
         self.line.suspend(|| anstream::eprintln!("{text}"));
     }
+}
+
+/// Shows on a terminal how much of a publication was sent to an object store, where it takes long enough to be seen.
+pub(super) fn uploads(json: bool) -> Option<Progress> {
+    const SMALL: u64 = 4 << 20;
+    if json || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("  {bar:30} {bytes} of {total_bytes} sent");
+    let line =
+        ProgressBar::hidden().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    Some(Progress(Arc::new(move |sent, total| {
+        if total < SMALL {
+            return;
+        }
+        line.set_draw_target(ProgressDrawTarget::stderr());
+        line.set_length(total);
+        line.set_position(sent);
+        if sent >= total {
+            line.finish_and_clear();
+            line.reset();
+        }
+    })))
 }
 
 impl Observer for Terminal {

@@ -148,6 +148,14 @@ impl Default for PluginsConfig {
     }
 }
 
+impl S3Config {
+    /// The bucket and the folder in it, as people name them.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
 impl Config {
     /// Checks the text of a configuration file; see [`SAMPLE`] for its form.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {

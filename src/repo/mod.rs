@@ -112,17 +112,19 @@ impl Repository {
         }
     }
 
-    /// The repository in a bucket, which must be there. `progress` is told what is sent.
+    /// The repository in a bucket, which must be there. What never changes is kept in the folder `cache` too; `progress` is
+    /// told what is sent.
     ///
     /// # Errors
     ///
     /// [`StorageError::Setup`], [`StorageError::Io`]. Nothing is asked of the server yet.
     pub fn in_bucket(
         config: &S3Config,
+        cache: Option<PathBuf>,
         progress: Option<Progress>,
         settings: Settings,
     ) -> Result<Self, RepoError> {
-        let storage = Arc::new(S3Storage::new(config, progress)?);
+        let storage = Arc::new(S3Storage::new(config, cache, progress)?);
         Ok(Self { storage, settings })
     }
 

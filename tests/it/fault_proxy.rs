@@ -33,8 +33,25 @@ pub(crate) struct FaultProxy {
     plan: Arc<Mutex<Option<Plan>>>,
 }
 
+/// What a proxy does with every request.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    Honest,
+    /// It takes the conditions away, as a server does that does not know them.
+    Forgetful,
+}
+
 impl FaultProxy {
     pub(crate) fn to(store: u16) -> Self {
+        Self::start(store, Manner::Honest)
+    }
+
+    /// A proxy by which a store forgets what it knows of conditional writes.
+    pub(crate) fn forgetful(store: u16) -> Self {
+        Self::start(store, Manner::Forgetful)
+    }
+
+    fn start(store: u16, manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let plan = Arc::new(Mutex::new(None));
@@ -43,7 +60,7 @@ impl FaultProxy {
             for client in listener.incoming().flatten() {
                 let plan = Arc::clone(&shared);
                 // A connection that breaks off is what this is for.
-                std::thread::spawn(move || serve(client, store, &plan).ok());
+                std::thread::spawn(move || serve(client, store, manner, &plan).ok());
             }
         });
         Self { port, plan }
@@ -77,8 +94,19 @@ impl FaultProxy {
 }
 
 /// One request a connection: the answer ends with it.
-fn serve(mut client: TcpStream, store: u16, plan: &Mutex<Option<Plan>>) -> io::Result<()> {
-    let (head, rest) = read_head(&mut client)?;
+fn serve(
+    mut client: TcpStream,
+    store: u16,
+    manner: Manner,
+    plan: &Mutex<Option<Plan>>,
+) -> io::Result<()> {
+    let (mut head, rest) = read_head(&mut client)?;
+    if let Manner::Forgetful = manner {
+        let kept = head.split_inclusive("\r\n");
+        head = kept
+            .filter(|line| !line.to_lowercase().starts_with("if-"))
+            .collect();
+    }
     let fault = next_fault(plan, head.lines().next().unwrap_or_default());
     match fault {
         Some(Fault::Cut) => return client.shutdown(Shutdown::Both),
@@ -88,7 +116,10 @@ fn serve(mut client: TcpStream, store: u16, plan: &Mutex<Option<Plan>>) -> io::R
     let length = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = rest;
     let missing = length - body.len() as u64;
-    (&mut client).take(missing).read_to_end(&mut body)?;
+    if (&mut client).take(missing).read_to_end(&mut body)? as u64 != missing {
+        // Who asked has given up; a store would wait for the rest.
+        return Ok(());
+    }
     if let Some(Fault::Answer(status, code)) = fault {
         return answer(&mut client, status, code);
     }

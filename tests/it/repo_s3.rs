@@ -23,7 +23,11 @@ macro_rules! with_credentials {
 
 /// A farm's way to the bucket.
 fn repository(lab: &Lab, endpoint: &str) -> Repository {
-    let config = S3Config {
+    repository_with(lab, endpoint, |_| {})
+}
+
+fn repository_with(lab: &Lab, endpoint: &str, change: impl FnOnce(&mut S3Config)) -> Repository {
+    let mut config = S3Config {
         bucket: BUCKET.to_owned(),
         prefix: PREFIX.to_owned(),
         endpoint: Some(endpoint.to_owned()),
@@ -32,11 +36,12 @@ fn repository(lab: &Lab, endpoint: &str) -> Repository {
         certificates: None,
         profile: None,
         single_writer: false,
-        timeout: Duration::from_secs(4),
+        timeout: Duration::from_secs(60),
     };
+    change(&mut config);
     let mut settings = settings(&lab.keys);
     settings.url = Some(format!("http://127.0.0.1:8000/{BUCKET}/{PREFIX}"));
-    Repository::in_bucket(&config, None, settings).unwrap()
+    Repository::in_bucket(&config, None, None, settings).unwrap()
 }
 
 fn publish(
@@ -122,8 +127,46 @@ fn two_farms_on_one_bucket_lose_nothing() {
     });
 }
 
+#[test]
+fn a_bucket_that_cannot_be_published_to_is_told_before_anything_is() {
+    with_credentials!(
+        "a_bucket_that_cannot_be_published_to_is_told_before_anything_is",
+        {
+            let (lab, store) = (Lab::new(), ObjectStore::moto());
+            let hasty = |config: &mut S3Config| config.timeout = Duration::from_secs(4);
+            let refused = |repository: &Repository| {
+                let error = publish(&lab, repository, &version(0)).unwrap_err();
+                (error.failure(Stage::Publish).code, error.to_string())
+            };
+            let (code, said) = refused(&repository_with(&lab, "http://127.0.0.1:9", hasty));
+            assert_eq!(code, FailureCode::StorageUnreachable);
+            assert!(said.contains("the server cannot be reached"), "{said}");
+
+            let elsewhere = repository_with(&lab, &store.endpoint(), |config| {
+                config.bucket = "nowhere".to_owned();
+            });
+            let (code, said) = refused(&elsewhere);
+            assert_eq!(code, FailureCode::StorageDenied);
+            assert!(said.contains("there is no such bucket"), "{said}");
+
+            let forgetful = FaultProxy::forgetful(store.port).endpoint();
+            let (code, said) = refused(&repository(&lab, &forgetful));
+            assert_eq!(code, FailureCode::StorageError);
+            assert!(
+                said.contains("does not enforce conditional writes"),
+                "{said}"
+            );
+            let alone = repository_with(&lab, &forgetful, |config| config.single_writer = true);
+            publish(&lab, &alone, &version(0)).unwrap();
+            publish(&lab, &alone, &version(1)).unwrap();
+            assert_eq!(problems(&lab, &alone), Vec::<String>::new());
+            assert_eq!(seen(&lab, &store).len(), 3);
+        }
+    );
+}
+
 /// What a publication writes, in its order.
-const PLACES: [&str; 4] = ["/pool/", "/by-hash/", ".state/bookworm.json", "InRelease"];
+const PLACES: [&str; 4] = ["/pool/", "/by-hash/", ".state/repository.json", "InRelease"];
 
 #[test]
 fn what_passes_is_tried_again_and_nobody_notices() {
@@ -159,38 +202,34 @@ fn what_does_not_pass_is_named_and_the_next_publication_completes() {
         {
             let (lab, store) = (Lab::new(), ObjectStore::moto());
             let proxy = FaultProxy::to(store.port);
-            let repository = repository(&lab, &proxy.endpoint());
-            publish(&lab, &repository, &version(0)).unwrap();
-            let faults = [
-                (
-                    Fault::Answer(403, "AccessDenied"),
-                    FailureCode::StorageDenied,
-                ),
-                (
-                    Fault::Answer(507, "InsufficientStorage"),
-                    FailureCode::FarmDiskFull,
-                ),
-                (
-                    Fault::Answer(500, "InternalError"),
-                    FailureCode::StorageUnreachable,
-                ),
-                (Fault::Cut, FailureCode::StorageUnreachable),
-            ];
-            let mut n = 0;
+            let patient = repository(&lab, &proxy.endpoint());
+            let hasty = repository_with(&lab, &proxy.endpoint(), |config| {
+                config.timeout = Duration::from_secs(8);
+            });
+            let denied = Fault::Answer(403, "AccessDenied");
+            let full = Fault::Answer(507, "InsufficientStorage");
+            let broken = Fault::Answer(500, "InternalError");
+            let mut cases = Vec::new();
             for place in PLACES {
-                for (fault, code) in faults {
-                    n += 1;
-                    let before = seen(&lab, &store);
-                    proxy.plan("PUT", place, usize::MAX, fault);
-                    let error = publish(&lab, &repository, &version(n)).unwrap_err();
-                    assert_eq!(error.failure(Stage::Publish).code, code, "{place}: {error}");
-                    assert_eq!(seen(&lab, &store), before, "{place}: {fault:?}");
-                    proxy.heal();
-                    publish(&lab, &repository, &version(n)).unwrap();
-                    assert_eq!(seen(&lab, &store).len(), before.len() + 1);
-                    assert_eq!(problems(&lab, &repository), Vec::<String>::new());
-                }
+                cases.push((&patient, place, denied, FailureCode::StorageDenied));
+                cases.push((&patient, place, full, FailureCode::FarmDiskFull));
             }
+            for place in [PLACES[0], PLACES[2]] {
+                cases.push((&hasty, place, broken, FailureCode::StorageUnreachable));
+                cases.push((&hasty, place, Fault::Cut, FailureCode::StorageUnreachable));
+            }
+            publish(&lab, &patient, &version(0)).unwrap();
+            for (n, (repository, place, fault, code)) in cases.into_iter().enumerate() {
+                let (before, package) = (seen(&lab, &store), version(n + 1));
+                proxy.plan("PUT", place, usize::MAX, fault);
+                let error = publish(&lab, repository, &package).unwrap_err();
+                assert_eq!(error.failure(Stage::Publish).code, code, "{place}: {error}");
+                assert_eq!(seen(&lab, &store), before, "{place}: {fault:?}");
+                proxy.heal();
+                publish(&lab, &patient, &package).unwrap();
+                assert_eq!(seen(&lab, &store).len(), before.len() + 1);
+            }
+            assert_eq!(problems(&lab, &patient), Vec::<String>::new());
         }
     );
 }

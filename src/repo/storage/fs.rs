@@ -388,24 +388,4 @@ mod tests {
         fs::write(storage.path("x"), "abX").unwrap();
         assert!(matches!(copy(), Err(StorageError::Damaged { .. })));
     }
-
-    #[test]
-    fn whoever_swaps_without_having_seen_the_last_bytes_changes_nothing() {
-        let (_folder, storage) = storage();
-        let swap = |bytes: &[u8], seen| storage.swap("s", bytes, seen, date()).unwrap();
-        let first = swap(b"one", None).unwrap();
-        assert_eq!(swap(b"other", None), None);
-        let second = swap(b"two", Some(&first)).unwrap();
-        assert_eq!(swap(b"other", Some(&first)), None);
-        let found = storage.get("s", 9).unwrap().unwrap();
-        assert_eq!((found.bytes.as_ref(), found.tag), (&b"two"[..], second));
-    }
-
-    #[test]
-    fn what_is_too_large_is_not_read() {
-        let (_folder, storage) = storage();
-        storage.write(replaced("x", "abc")).unwrap();
-        assert!(storage.get("x", 2).is_err());
-        assert_eq!(storage.get("y", 2).unwrap(), None);
-    }
 }

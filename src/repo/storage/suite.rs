@@ -199,7 +199,7 @@ fn users(endpoint: &str, prefix: &str) -> [S3Storage; 2] {
         single_writer: false,
         timeout: Duration::from_secs(60),
     };
-    [(); 2].map(|()| S3Storage::new(&config, None).unwrap())
+    [(); 2].map(|()| S3Storage::new(&config, None, None).unwrap())
 }
 
 fn on(store: &ObjectStore) {
@@ -227,6 +227,22 @@ fn an_object_store_in_python_keeps_its_promises() {
         "::an_object_store_in_python_keeps_its_promises"
     );
     with_credentials(test, || on(&ObjectStore::moto()));
+}
+
+#[test]
+fn the_lease_of_a_writer_that_died_lapses() {
+    let test = concat!(module_path!(), "::the_lease_of_a_writer_that_died_lapses");
+    with_credentials(test, || {
+        let store = ObjectStore::moto();
+        let [died, other] = users(&store.endpoint(), "farm");
+        // Neither given back nor renewed any more.
+        std::mem::forget(died.acquire(Duration::ZERO).unwrap());
+        drop(died);
+        let error = other.acquire(Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(error, StorageError::Held { .. }), "{error}");
+        let lease = other.acquire(Duration::from_secs(30)).unwrap();
+        lease.check().unwrap();
+    });
 }
 
 #[test]

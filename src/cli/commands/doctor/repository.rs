@@ -16,8 +16,13 @@ const WHAT: &str = "repository";
 
 /// Looks at the repository's folder and at what is published in it; `now` is what the clock says.
 pub(super) fn examine(app: &App, now: Timestamp) -> Vec<Examined> {
-    let folder = app.repository_folder();
-    let mut all = closed_to_others(&folder);
+    let (place, mut all) = match &app.config.repository.s3 {
+        Some(bucket) => (bucket.address(), Vec::new()),
+        None => {
+            let folder = app.repository_folder();
+            (folder.display().to_string(), closed_to_others(&folder))
+        }
+    };
     match suites(app) {
         Ok(suites) => {
             all.extend(suites.iter().filter_map(|suite| clock(suite, now)));
@@ -30,7 +35,7 @@ pub(super) fn examine(app: &App, now: Timestamp) -> Vec<Examined> {
                     none if none.is_empty() => "nothing is published yet".to_owned(),
                     names => names,
                 };
-                all.push(good(WHAT, format!("{}: {what}", folder.display())));
+                all.push(good(WHAT, format!("{place}: {what}")));
             }
         }
         Err(error) => {

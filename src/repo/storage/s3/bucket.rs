@@ -1,30 +1,27 @@
 //! Requests for single objects of one bucket, below one prefix.
 
 use std::collections::HashMap;
-use std::io::{self, Write as _};
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::MetadataDirective;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use super::clock::ServerClock;
 use super::headers::{cache_control, content_type};
-use super::trouble::{chain, status, trouble};
-use crate::model::{Sha256, Sha256Writer, Timestamp};
-use crate::repo::storage::{Action, Expected, Kind, Listed, StorageError, Trouble};
+use super::trouble::{status, trouble};
+use crate::model::{Sha256, Timestamp};
+use crate::repo::storage::{Action, Expected, Kind, Listed, StorageError};
 
 /// How long the server may take over one try of a small request.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The slowest link that is still good for something, in bytes per second.
 const SLOWEST: u64 = 32 << 10;
-/// How often a download that broke off is begun again.
-const DOWNLOADS: u32 = 4;
-
 /// The name of an object's SHA-256 among its metadata. Whoever uploads knows it; a server's own checksums come in kinds.
 const SHA256: &str = "sha256";
 /// The name of a writer's mark, by which it knows its own object again.
@@ -76,8 +73,9 @@ pub(super) struct Bucket {
     pub(super) name: String,
     /// Empty, or ends with a slash.
     pub(super) prefix: String,
-    /// Before when an object that clients ask for by its time must not be replaced: they would not see it.
-    pub(super) settled: Mutex<HashMap<String, Instant>>,
+    pub(super) clock: ServerClock,
+    /// When the server says that an object was written which clients ask for by its date.
+    pub(super) dated: Mutex<HashMap<String, Timestamp>>,
     /// Whether conditions are sent; without it this farm is the only one that writes, and looks before it does.
     pub(super) conditional: bool,
     /// Whether the server was seen to enforce conditions, or does not have to.
@@ -117,115 +115,6 @@ impl Bucket {
         }
     }
 
-    /// The object's bytes and entity tag, whole: a download that breaks off is begun again.
-    pub(super) async fn get(
-        &self,
-        key: &str,
-        limit: u64,
-    ) -> Result<Option<(Bytes, String)>, StorageError> {
-        let mut tries = 0;
-        loop {
-            let Some(found) = self.open(key).await? else {
-                return Ok(None);
-            };
-            let etag = found.e_tag().unwrap_or_default().to_owned();
-            match self.collect(key, found, limit).await {
-                Err(error) if error.is_retryable() && tries < DOWNLOADS => {
-                    pause(tries).await;
-                    tries += 1;
-                }
-                read => return read.map(|bytes| Some((bytes, etag))),
-            }
-        }
-    }
-
-    /// What the object's bytes really are.
-    pub(super) async fn digest(&self, key: &str) -> Result<Option<Expected>, StorageError> {
-        let mut tries = 0;
-        loop {
-            let Some(found) = self.open(key).await? else {
-                return Ok(None);
-            };
-            match self.hash(key, found).await {
-                Err(error) if error.is_retryable() && tries < DOWNLOADS => {
-                    pause(tries).await;
-                    tries += 1;
-                }
-                read => return read.map(Some),
-            }
-        }
-    }
-
-    /// Begins a download; notes when the object may be replaced.
-    async fn open(&self, key: &str) -> Result<Option<GetObjectOutput>, StorageError> {
-        let request = self.client.get_object().bucket(&self.name);
-        let request = request.key(self.full(key)).customize();
-        match request.config_override(patience(0)).send().await {
-            Ok(found) => {
-                self.settle(key);
-                Ok(Some(found))
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(
-                    aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key,
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(trouble(Action::Read, self.place(key), &error)),
-        }
-    }
-
-    async fn collect(
-        &self,
-        key: &str,
-        mut found: GetObjectOutput,
-        limit: u64,
-    ) -> Result<Bytes, StorageError> {
-        let size = unsigned(found.content_length());
-        let too_large = || StorageError::TooLarge {
-            place: self.place(key),
-            limit,
-        };
-        if size > limit {
-            return Err(too_large());
-        }
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = found.body.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|error| self.broken(key, &error))?);
-            if bytes.len() as u64 > limit {
-                return Err(too_large());
-            }
-        }
-        if bytes.len() as u64 == size {
-            Ok(bytes.freeze())
-        } else {
-            Err(self.broken(key, &io::Error::from(io::ErrorKind::UnexpectedEof)))
-        }
-    }
-
-    async fn hash(&self, key: &str, mut found: GetObjectOutput) -> Result<Expected, StorageError> {
-        let mut writer = Sha256Writer::new(io::sink());
-        while let Some(chunk) = found.body.next().await {
-            let chunk = chunk.map_err(|error| self.broken(key, &error))?;
-            writer
-                .write_all(&chunk)
-                .map_err(|error| self.broken(key, &error))?;
-        }
-        let (_, sha256, size) = writer.finish();
-        Ok(Expected { sha256, size })
-    }
-
-    /// A download that broke off.
-    fn broken(&self, key: &str, error: &(dyn std::error::Error + 'static)) -> StorageError {
-        StorageError::Service {
-            action: Action::Read,
-            place: self.place(key),
-            trouble: Trouble::Unreachable,
-            said: chain(error),
-        }
-    }
-
     /// Writes an object whole. Gives its entity tag, or `None` when the condition did not hold.
     pub(super) async fn put(
         &self,
@@ -259,7 +148,7 @@ impl Bucket {
         let request = request.customize().config_override(patience(size));
         match request.send().await {
             Ok(written) => {
-                self.settle(key);
+                self.note_date(key, self.clock.now());
                 Ok(Some(written.e_tag().unwrap_or_default().to_owned()))
             }
             Err(error) if refused(status(&error), sent, error.as_service_error()) => Ok(None),
@@ -377,22 +266,24 @@ impl Bucket {
         }
     }
 
-    /// Notes that `key` was read or written now: HTTP dates count in seconds, and apt asks by the date.
-    fn settle(&self, key: &str) {
-        if key.starts_with("dists/") {
-            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            settled.insert(key.to_owned(), Instant::now() + Duration::from_secs(1));
+    /// Notes when the server says that `key` was written.
+    pub(super) fn note_date(&self, key: &str, written: Option<Timestamp>) {
+        if let Some(written) = written.filter(|_| key.starts_with("dists/")) {
+            let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+            dated.insert(key.to_owned(), written);
         }
     }
 
-    /// Waits until a new object at `key` has a later time than the last one.
+    /// Waits until a new object at `key` gets a later date than the last one: HTTP's dates count in seconds, apt asks for
+    /// what is later, and would not see two within one.
     pub(super) async fn wait_for_next_second(&self, key: &str) {
-        let until = {
-            let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            settled.get(key).copied()
+        let written = {
+            let dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+            dated.get(key).copied()
         };
-        if let Some(until) = until {
-            tokio::time::sleep_until(until.into()).await;
+        if let Some(written) = written {
+            let wait = self.clock.until_after(written);
+            tokio::time::sleep(wait.unwrap_or(Duration::from_secs(1))).await;
         }
     }
 }
@@ -449,12 +340,12 @@ fn metadata(all: Option<&HashMap<String, String>>, name: &str) -> Option<String>
     all.and_then(|all| all.get(name).cloned())
 }
 
-fn unsigned(size: Option<i64>) -> u64 {
+pub(super) fn unsigned(size: Option<i64>) -> u64 {
     size.and_then(|size| u64::try_from(size).ok())
         .unwrap_or_default()
 }
 
-fn timestamp(time: Option<&DateTime>) -> Timestamp {
+pub(super) fn timestamp(time: Option<&DateTime>) -> Timestamp {
     Timestamp::from_seconds(time.map_or(0, DateTime::secs))
 }
 

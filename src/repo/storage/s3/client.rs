@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
+use super::clock::ServerClock;
 use crate::config::S3Config;
 use crate::repo::storage::StorageError;
 
@@ -26,8 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// The region that servers without regions accept.
 const REGION: &str = "us-east-1";
 
-/// Makes a client. Nothing is asked of the server yet, nor of whoever gives out credentials.
-pub(super) async fn client(config: &S3Config) -> Result<Client, StorageError> {
+/// Makes a client; `clock` follows its answers. Nothing is asked of the server yet, nor of whoever gives out credentials.
+pub(super) async fn client(config: &S3Config, clock: ServerClock) -> Result<Client, StorageError> {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls(config)?)
@@ -65,6 +66,7 @@ pub(super) async fn client(config: &S3Config) -> Result<Client, StorageError> {
     let own = aws_sdk_s3::config::Builder::from(&shared)
         .region(region.unwrap_or_else(|| Region::new(REGION)))
         .force_path_style(config.path_style)
+        .interceptor(clock)
         .build();
     Ok(Client::from_conf(own))
 }

@@ -1,6 +1,6 @@
 //! The lease of the one writer: an object that its holder renews. It lapses by itself when the holder dies.
 //!
-//! No clock of one machine is compared with another's: who waits counts by its own clock how long the object stays the same.
+//! How old it is, is counted by the server's clock alone; how long a holder relies on it, by the holder's own.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,18 +12,15 @@ use tokio::sync::oneshot;
 
 use super::bucket::{Bucket, Condition, Found, pause};
 use crate::model::Timestamp;
+use crate::repo::layout::LEASE;
 use crate::repo::storage::{Lease, StorageError};
 
-/// Where the lease is.
-const LEASE: &str = ".state/writer.json";
 /// How long a lease lasts that is not renewed.
 const LASTS: Duration = Duration::from_secs(20);
 /// How often its holder renews it.
 const RENEWED: Duration = Duration::from_secs(5);
 /// How long before its end a holder stops to rely on it.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How wrong two clocks may be: a lease that is older than that, and all it lasts, is looked at no longer.
-const SKEW: Duration = Duration::from_secs(120);
 /// How long the end of a lease may take.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// The mark of a lease that nobody holds.
@@ -88,7 +85,7 @@ pub(super) async fn acquire(
     known: &Arc<Mutex<Option<String>>>,
 ) -> Result<S3Lease, StorageError> {
     let token = uuid::Uuid::new_v4().to_string();
-    let (began, mut watched, mut tries) = (Instant::now(), None, 0);
+    let (began, mut tries) = (Instant::now(), 0);
     let remembered = lock(known).take();
     if let Some(etag) = remembered
         && let Some(etag) = take(bucket, &token, &Condition::Tagged(etag)).await?
@@ -97,7 +94,7 @@ pub(super) async fn acquire(
     }
     loop {
         let found = bucket.head(LEASE).await?;
-        if let Some(condition) = open_to(found.as_ref(), &mut watched)
+        if let Some(condition) = open_to(bucket, found.as_ref())
             && let Some(etag) = take(bucket, &token, &condition).await?
         {
             if found.is_some_and(|found| found.mark.as_deref() != Some(FREE)) {
@@ -118,22 +115,15 @@ pub(super) async fn acquire(
     }
 }
 
-/// On what condition the lease may be taken now; `watched` is what it was seen as, and since when.
-fn open_to(found: Option<&Found>, watched: &mut Option<(String, Instant)>) -> Option<Condition> {
+/// On what condition the lease may be taken now.
+fn open_to(bucket: &Bucket, found: Option<&Found>) -> Option<Condition> {
     let Some(found) = found else {
         return Some(Condition::Absent);
     };
-    let same = watched.as_ref().filter(|(etag, _)| *etag == found.etag);
-    let since = same.map_or_else(Instant::now, |(_, since)| *since);
-    *watched = Some((found.etag.clone(), since));
     let free = found.mark.as_deref() == Some(FREE);
-    let lapsed = since.elapsed() > LASTS || age(found.modified) > LASTS + SKEW;
+    let age = bucket.clock.age(found.modified);
+    let lapsed = age.is_some_and(|age| age > LASTS);
     (free || lapsed).then(|| Condition::Tagged(found.etag.clone()))
-}
-
-fn age(modified: Timestamp) -> Duration {
-    let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(modified.unsigned());
-    modified.elapsed().unwrap_or_default()
 }
 
 async fn take(

@@ -5,7 +5,10 @@
 //! object is whole or not there, so nothing has to be put together or cleaned up but unfinished uploads.
 
 mod bucket;
+mod cache;
 mod client;
+mod clock;
+mod download;
 mod driver;
 mod headers;
 mod lease;
@@ -14,7 +17,7 @@ mod upload;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,8 +26,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use self::bucket::{Bucket, Condition};
+use self::cache::Cache;
+use self::clock::ServerClock;
 use self::driver::Driver;
-use super::{Expected, Lease, Listed, Object, Progress, Storage, StorageError, Tag, Write};
+use super::{
+    Content, Expected, Lease, Listed, Object, Progress, Storage, StorageError, Tag, Write,
+};
 use crate::config::S3Config;
 use crate::model::{Sha256, Timestamp};
 
@@ -36,6 +43,7 @@ const AT_ONCE: usize = 8;
 pub(in crate::repo) struct S3Storage {
     bucket: Arc<Bucket>,
     driver: Driver,
+    cache: Option<Cache>,
     progress: Option<Progress>,
     /// The entity tag of the lease, where this process was the last one to give it back.
     lease: Arc<Mutex<Option<String>>>,
@@ -45,12 +53,14 @@ impl S3Storage {
     /// Makes the client; nothing is asked of the server yet.
     pub(in crate::repo) fn new(
         config: &S3Config,
+        cache: Option<PathBuf>,
         progress: Option<Progress>,
     ) -> Result<Self, StorageError> {
         let setup = |reason: String| StorageError::Setup { reason };
         let driver = Driver::start().map_err(|error| setup(error.to_string()))?;
-        let settings = config.clone();
-        let client = driver.wait(async move { client::client(&settings).await });
+        let (settings, clock) = (config.clone(), ServerClock::default());
+        let follows = clock.clone();
+        let client = driver.wait(async move { client::client(&settings, follows).await });
         let client =
             client.ok_or_else(|| setup("the certificates cannot be read as such".to_owned()))??;
         let prefix = match config.prefix.as_str() {
@@ -63,14 +73,23 @@ impl S3Storage {
             prefix,
             conditional: !config.single_writer,
             enforces: AtomicBool::new(config.single_writer),
-            settled: Mutex::new(HashMap::new()),
+            clock,
+            dated: Mutex::new(HashMap::new()),
         };
         Ok(Self {
             bucket: Arc::new(bucket),
             driver,
+            cache: cache.map(Cache::new),
             progress,
             lease: Arc::default(),
         })
+    }
+
+    /// Keeps what is named by its content: the next publication reads it.
+    fn keep(&self, named: Option<Sha256>, bytes: &[u8]) {
+        if let (Some(cache), Some(sha256)) = (&self.cache, named) {
+            cache.keep(sha256, bytes);
+        }
     }
 
     /// Waits for what is done with the bucket.
@@ -90,18 +109,24 @@ impl S3Storage {
 
 impl Storage for S3Storage {
     fn get(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
-        let key = key.to_owned();
-        self.wait(|bucket| async move {
-            let Some((bytes, etag)) = bucket.get(&key, limit).await? else {
-                return Ok(None);
-            };
-            if by_content(&key).is_some_and(|sha256| sha256 != Sha256::of(&bytes)) {
-                let place = bucket.place(&key);
-                return Err(StorageError::Damaged { place });
-            }
-            let tag = Tag(etag);
-            Ok(Some(Object { bytes, tag }))
-        })
+        let named = by_content(key);
+        let kept = named.and_then(|sha256| self.cache.as_ref()?.get(sha256));
+        if let Some(bytes) = kept.filter(|bytes| bytes.len() as u64 <= limit) {
+            let tag = Tag(String::new());
+            return Ok(Some(Object { bytes, tag }));
+        }
+        let wanted = key.to_owned();
+        let found = self.wait(|bucket| async move { bucket.get(&wanted, limit).await })?;
+        let Some((bytes, etag)) = found else {
+            return Ok(None);
+        };
+        if named.is_some_and(|sha256| sha256 != Sha256::of(&bytes)) {
+            let place = self.place(key);
+            return Err(StorageError::Damaged { place });
+        }
+        self.keep(named, &bytes);
+        let tag = Tag(etag);
+        Ok(Some(Object { bytes, tag }))
     }
 
     fn head(&self, key: &str) -> Result<Option<Listed>, StorageError> {
@@ -123,13 +148,18 @@ impl Storage for S3Storage {
 
     fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
         let observer = Arc::new(Observer::new(&wave, self.progress.clone()));
+        let kept: Vec<_> = wave.iter().filter_map(worth_keeping).collect();
         self.wait(|bucket| async move {
             let written = stream::iter(wave).map(move |write| {
                 let (bucket, observer) = (Arc::clone(&bucket), Arc::clone(&observer));
                 async move { bucket.write(write, &observer).await }
             });
-            written.buffer_unordered(AT_ONCE).try_collect().await
-        })
+            written.buffer_unordered(AT_ONCE).try_collect::<()>().await
+        })?;
+        for (sha256, bytes) in kept {
+            self.keep(Some(sha256), &bytes);
+        }
+        Ok(())
     }
 
     fn swap(
@@ -187,6 +217,16 @@ impl Storage for S3Storage {
 /// The digest that a key is named by, if it is.
 fn by_content(key: &str) -> Option<Sha256> {
     key.rsplit('/').next().and_then(|name| name.parse().ok())
+}
+
+/// What of a wave the next publication will want to read.
+fn worth_keeping(write: &Write) -> Option<(Sha256, Bytes)> {
+    match (&write.content, by_content(&write.key)) {
+        (Content::Bytes(bytes), Some(sha256)) if sha256 == write.expected.sha256 => {
+            Some((sha256, bytes.clone()))
+        }
+        _ => None,
+    }
 }
 
 /// Counts what was sent of one wave.
