@@ -273,16 +273,14 @@ fn older<'a>(
 ) -> Result<&'a Entry, RepoError> {
     let (package, bad) = (&request.package, &bad.published);
     let nothing = |reason: String| RepoError::NothingOlder { reason };
+    // What the suite never had, nobody has approved for it.
     let mut below = history
         .iter()
         .rev()
-        .filter(|one| one.published.version < bad.version && one.is_for(suite.target));
+        .filter(|one| one.published.version < bad.version && one.listed(suite).is_some());
     let found = match &request.to {
         Some(to) => below.find(|one| one.published.version == *to),
-        None => below.find(|one| {
-            let other = one.published.content != bad.content;
-            other && one.listed(suite).is_some() && !one.was_withdrawn()
-        }),
+        None => below.find(|one| one.published.content != bad.content && !one.was_withdrawn()),
     };
     match (found, &request.to) {
         (Some(found), Some(to)) if found.was_withdrawn() => {
@@ -290,7 +288,7 @@ fn older<'a>(
         }
         (Some(found), _) => Ok(found),
         (None, Some(to)) => Err(nothing(format!(
-            "{package} {to} is not below {}",
+            "{suite} never had {package} {to}, or it is not below {}",
             bad.version
         ))),
         (None, None) => Err(nothing(format!(

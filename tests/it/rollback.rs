@@ -82,6 +82,7 @@ fn a_rollback_goes_where_it_can() {
     let target = Target::Bookworm;
     let nothing = (2, "not-published".to_owned());
     assert_eq!(code(&farm.decide(&["rollback", PACKAGE])), nothing);
+    farm.publish(&hello("0.5", target), &[]);
     farm.publish(&hello("1.0", target), &[]);
     farm.decide(&["promote", PACKAGE]).succeeds();
     assert_eq!(
@@ -96,6 +97,7 @@ fn a_rollback_goes_where_it_can() {
         |text: &str| code(&farm.decide(&["rollback", PACKAGE, "--to", &packaged(text, target)]));
     assert_eq!(to("2.0"), nothing, "it is the bad one");
     assert_eq!(to("0.1"), nothing);
+    assert_eq!(to("0.5"), nothing, "nobody has approved it for stable");
 
     // Testing has something higher, and goes on with that.
     let done = farm.decide(&["rollback", PACKAGE]).succeeds().json();
@@ -105,7 +107,7 @@ fn a_rollback_goes_where_it_can() {
     );
     assert_eq!(
         farm.has("bookworm-testing"),
-        ["1.0", "3.0"].map(|one| packaged(one, target))
+        ["0.5", "1.0", "3.0"].map(|one| packaged(one, target))
     );
     farm.decide(&["promote", PACKAGE]).succeeds();
     let done = farm.decide(&["rollback", PACKAGE]).succeeds().json();
