@@ -88,11 +88,11 @@ impl ArchiveKey {
         Ok(out)
     }
 
-    /// Signs a Release file, as of its own date.
-    pub(super) fn sign(&self, release: &[u8], date: Timestamp) -> openpgp::Result<SignedRelease> {
+    /// Signs a Release file; `made` is when the signature says that it was made.
+    pub(super) fn sign(&self, release: &[u8], made: Timestamp) -> openpgp::Result<SignedRelease> {
         let mut in_release = Vec::new();
         let message = Message::new(&mut in_release);
-        let mut signer = self.signer(message, date)?.cleartext().build()?;
+        let mut signer = self.signer(message, made)?.cleartext().build()?;
         signer.write_all(release)?;
         signer.finalize()?;
 
@@ -100,7 +100,7 @@ impl ArchiveKey {
         let message = Armorer::new(Message::new(&mut release_gpg))
             .kind(armor::Kind::Signature)
             .build()?;
-        let mut signer = self.signer(message, date)?.detached().build()?;
+        let mut signer = self.signer(message, made)?.detached().build()?;
         signer.write_all(release)?;
         signer.finalize()?;
 
@@ -110,10 +110,10 @@ impl ArchiveKey {
         })
     }
 
-    fn signer<'a>(&self, message: Message<'a>, date: Timestamp) -> openpgp::Result<Signer<'a>> {
+    fn signer<'a>(&self, message: Message<'a>, made: Timestamp) -> openpgp::Result<Signer<'a>> {
         Signer::new(message, self.pair()?)?
             .hash_algo(HashAlgorithm::SHA512)
-            .map(|signer| signer.creation_time(system_time(date)))
+            .map(|signer| signer.creation_time(system_time(made)))
     }
 
     /// The primary key, ready to sign. Asserted at each use: one version 6 signature and bookworm's apt rejects everything.

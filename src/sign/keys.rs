@@ -115,7 +115,8 @@ impl Keys {
         release: &[u8],
         date: Timestamp,
     ) -> Result<SignedRelease, SigningError> {
-        let signed = self.archive.sign(release, date);
+        // A Release may be dated a few seconds ahead, and sqv takes no signature from the future.
+        let signed = self.archive.sign(release, date.min(self.now()));
         let signed = signed.map_err(|error| SigningError::Unavailable {
             reason: format!("{error:#}"),
         })?;
