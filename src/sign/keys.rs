@@ -41,10 +41,25 @@ pub struct PublicKeys {
     pub archive_armored: String,
     /// The archive key's fingerprint: 40 upper-case hexadecimal digits.
     pub archive_fingerprint: String,
+    /// The fingerprint of the key that is to follow it, while the two are exchanged. It is in the keyring too.
+    #[serde(default)]
+    pub next_fingerprint: Option<String>,
     /// The statement key in PEM (SubjectPublicKeyInfo).
     pub statement_pem: String,
     /// The statement key's id: the SHA-256 of its DER form, in hexadecimal.
     pub statement_key_id: String,
+}
+
+impl PublicKeys {
+    /// The fingerprints of all archive keys that sign Releases, or are about to: what `Signed-By` names.
+    #[must_use]
+    pub fn archive_fingerprints(&self) -> Vec<String> {
+        let present = [self.archive_fingerprint.clone()];
+        present
+            .into_iter()
+            .chain(self.next_fingerprint.clone())
+            .collect()
+    }
 }
 
 /// The farm's keys, and the signer over them. Nothing of a secret is ever printed.
@@ -261,6 +276,7 @@ fn public_keys(
         archive_keyring: archive.public_binary()?,
         archive_armored: String::from_utf8(archive.public_armored()?)?,
         archive_fingerprint: archive.fingerprint(),
+        next_fingerprint: None,
         statement_pem: statement.to_pem(),
         statement_key_id: statement.id(),
     })
