@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use plugfarm::model::{Architecture, FailureCode, Stage, Target, Timestamp};
-use plugfarm::sandbox::{Cancel, ImageName, Images, OUTPUT, Run, recorded_commands};
+use plugfarm::sandbox::{Cancel, Image, ImageName, Images, OUTPUT, Run, recorded_commands};
 
 use crate::sandbox_lab::{Lab, entries, quick, tar};
 
@@ -215,22 +215,56 @@ async fn the_fetcher_fetches_and_the_host_installs() {
 }
 
 #[tokio::test]
-async fn the_same_packages_give_the_same_image() {
+async fn the_same_packages_give_the_same_image_whoever_asks() {
     let lab = Lab::new().await;
-    let before = lab.image(ImageName::Fetcher, Target::Trixie).await;
-    let mut quiet = |_: &str| {};
-    let again = lab
-        .images
-        .build(ImageName::Fetcher, Target::Trixie, &mut quiet)
+    let before = lab.image(ImageName::Host, Target::Trixie).await;
+    // The environment of somebody else, with what Python, apt and debconf look at.
+    let again = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "sandbox_images::maker",
+            "--nocapture",
+        ])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONOPTIMIZE", "2")
+        .env("LANG", "de_DE.UTF-8")
+        .env("TZ", "Asia/Tokyo")
+        .env("DEBIAN_FRONTEND", "readline")
+        .env("EDITOR", "ed")
+        .output()
         .await
         .unwrap();
+    let again = String::from_utf8(again.stdout).unwrap();
     // The mirror may have moved on in the meantime.
-    assert_eq!(again.packages == before.packages, again.id == before.id);
-    assert_eq!(
-        again.root_sha256 == before.root_sha256,
-        again.id == before.id
-    );
-    assert_eq!(again.recipe, before.recipe);
+    let [packages, root, id, recipe] = identity(&before);
+    assert_eq!(again.contains(&packages), again.contains(&id), "{again}");
+    assert_eq!(again.contains(&root), again.contains(&id), "{again}");
+    assert!(again.contains(&recipe), "{again}");
+}
+
+/// What the story above runs in another environment.
+#[tokio::test]
+#[ignore = "a story starts it, in an environment of its own"]
+async fn maker() {
+    let lab = Lab::new().await;
+    let mut quiet = |_: &str| {};
+    let made = lab
+        .images
+        .build(ImageName::Host, Target::Trixie, &mut quiet)
+        .await
+        .unwrap();
+    println!("{}", identity(&made).join("\n"));
+}
+
+/// What must be equal for two images to be the same, a line each.
+fn identity(image: &Image) -> [String; 4] {
+    [
+        format!("packages {:?}", image.packages),
+        format!("root {}", image.root_sha256),
+        format!("id {}", image.id),
+        format!("recipe {}", image.recipe),
+    ]
 }
 
 #[tokio::test]
