@@ -11,7 +11,7 @@ use crate::farm::{Ran, TestFarm, docker};
 
 /// Limits under which every resource hog ends in seconds.
 const LIMITS: &str = "limits: {memory: 128MiB, processes: 64, disk: 64MiB, inodes: 2000, log: 256KiB, \
-                      total_time: 60s, silence_time: 3s}";
+                      total_time: 90s, silence_time: 15s}";
 
 /// A fixture and how it fails: stage, code, what the message names, what a line of the log says (if any tells).
 type Failing = (
@@ -131,7 +131,7 @@ const RESOURCES: &[Failing] = &[
     ("inode-hog", "build", "inodes", "2000 files", ""),
     ("log-flood", "build", "log-limit", "256.0 KiB", "xxxxxxxx"),
     ("memory-hog", "build", "oom", "128.0 MiB", ""),
-    ("silence", "build", "timeout-silent", "3 s", ""),
+    ("silence", "build", "timeout-silent", "15 s", ""),
 ];
 
 /// What exits with 0 and yet did not do its work: what the message names, what a line of the log says, and the codes
