@@ -85,9 +85,19 @@ impl Plugin {
         for (path, mode, bytes) in &self.files {
             payload.insert_file(path, *mode, bytes, &mut spool).unwrap();
         }
+        self.assemble_payload(payload, &mut spool, compression)
+    }
+
+    /// The package of this plugin with another's files.
+    pub(crate) fn assemble_payload(
+        &self,
+        payload: Payload,
+        spool: &mut Spool<Cursor<Vec<u8>>>,
+        compression: Compression,
+    ) -> (Assembled, Vec<u8>) {
         let spec = self.spec(&payload);
         let mut out = Cursor::new(Vec::new());
-        let assembled = assemble(&spec, payload, &mut spool, compression, &mut out).unwrap();
+        let assembled = assemble(&spec, payload, spool, compression, &mut out).unwrap();
         (assembled, out.into_inner())
     }
 

@@ -30,6 +30,7 @@ mod failures;
 mod farm;
 mod fault_proxy;
 mod fixtures;
+mod fuzz;
 mod interruption;
 mod object_store;
 mod plugin_format;

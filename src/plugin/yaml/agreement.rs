@@ -1,6 +1,6 @@
 //! The second reading: serde_yaml must see the same document as the farm.
 
-use super::{Entry, Node, Value};
+use super::{Entry, Node, Value, last_line};
 use crate::plugin::checks::{Check, Place, Report};
 use crate::plugin::scalar;
 
@@ -16,7 +16,8 @@ pub(super) fn check(file: &str, text: &str, node: &Node, report: &mut Report) {
         Err(error) => {
             let line = error
                 .location()
-                .and_then(|place| u64::try_from(place.line()).ok());
+                .and_then(|place| u64::try_from(place.line()).ok())
+                .map(|line| line.min(last_line(text)));
             let message = format!("hosts cannot read the manifest: {error}");
             report.add(Check::ManifestSyntax, Place { file, line }, &message, FIX);
         }

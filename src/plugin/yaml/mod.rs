@@ -86,6 +86,11 @@ pub(super) fn read(file: &str, bytes: &[u8], report: &mut Report) -> Option<Vec<
     }
 }
 
+/// The number of the last line of `text`.
+fn last_line(text: &str) -> u64 {
+    (text.lines().count() as u64).max(1)
+}
+
 /// The text of `bytes` without its byte order mark, if it has a manifest's size and characters.
 fn decode<'b>(file: &str, bytes: &'b [u8], report: &mut Report) -> Option<&'b str> {
     let whole = Place { file, line: None };

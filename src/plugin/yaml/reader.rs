@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
 
-use super::{DEPTH, Entry, NODES, Node, Scalar, Value};
+use super::{DEPTH, Entry, NODES, Node, Scalar, Value, last_line};
 use crate::plugin::checks::{Check, Place, Report, quote};
 
 /// Why reading cannot go on.
@@ -38,21 +38,10 @@ impl Stop {
     }
 }
 
-impl From<ScanError> for Stop {
-    fn from(error: ScanError) -> Self {
-        Self::Syntax {
-            line: line(error.marker().line()),
-            info: error.info().to_owned(),
-        }
-    }
-}
-
-fn line(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX).max(1)
-}
-
 pub(super) struct Reader<'t, 'r> {
     parser: Parser<'t, StrInput<'t>>,
+    /// The number of the last line: the parser names the one after it when something is missing at the end.
+    last: u64,
     file: &'r str,
     report: &'r mut Report,
     nodes: usize,
@@ -64,6 +53,7 @@ impl<'t, 'r> Reader<'t, 'r> {
     pub(super) fn new(text: &'t str, file: &'r str, report: &'r mut Report) -> Self {
         Self {
             parser: Parser::new_from_str(text),
+            last: last_line(text),
             file,
             report,
             nodes: 0,
@@ -78,10 +68,19 @@ impl<'t, 'r> Reader<'t, 'r> {
 
     fn next(&mut self) -> Result<(Event<'t>, u64), Stop> {
         match self.parser.next_event() {
-            Some(Ok((event, span))) => Ok((event, start_line(span))),
-            Some(Err(error)) => Err(error.into()),
+            Some(Ok((event, span))) => Ok((event, self.line(&span.start))),
+            Some(Err(error)) => Err(Stop::Syntax {
+                line: self.line(error.marker()),
+                info: error.info().to_owned(),
+            }),
             None => Ok((Event::StreamEnd, 1)),
         }
+    }
+
+    fn line(&self, place: &Marker) -> u64 {
+        u64::try_from(place.line())
+            .unwrap_or(u64::MAX)
+            .clamp(1, self.last)
     }
 
     fn refuse(&mut self, check: Check, line: u64, message: &str, fix: &str) {
@@ -236,8 +235,4 @@ impl<'t, 'r> Reader<'t, 'r> {
             }
         }
     }
-}
-
-fn start_line(span: Span) -> u64 {
-    line(span.start.line())
 }
