@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
-use crate::model::{FailureCode, Signer, SigningError, Target};
+use crate::model::{Actor, FailureCode, Signer, SigningError, Target};
 use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Progress, RepoError, Repository, Settings};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
@@ -312,13 +312,14 @@ impl App {
             archive_keyring: public.archive_keyring.clone(),
             statement_pem: public.statement_pem.clone(),
         };
-        Ok(match &repository.s3 {
+        let repository = match &repository.s3 {
             Some(bucket) => {
                 let cache = self.data.join("cache/repository");
                 Repository::in_bucket(bucket, Some(cache), self.progress.clone(), settings)?
             }
             None => Repository::new(self.repository_folder(), settings),
-        })
+        };
+        Ok(repository.operated_by(operator()))
     }
 
     /// What packages are published with.
@@ -379,6 +380,14 @@ fn draw_instance(path: &Path) -> io::Result<String> {
         }
         Err(error) => Err(error.error),
     }
+}
+
+/// Who runs this program: who called sudo, or is logged in, as far as the system says.
+#[must_use]
+pub fn operator() -> Option<Actor> {
+    let names = [environment::SUDO_USER, environment::USER].into_iter();
+    let mut names = names.filter_map(|name| Actor::new(&std::env::var(name).ok()?).ok());
+    names.next()
 }
 
 fn read_config(path: &Path) -> Result<Config, AppError> {

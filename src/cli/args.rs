@@ -6,7 +6,9 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::environment;
-use crate::model::{Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target};
+use crate::model::{
+    Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
+};
 
 /// A sandboxed build farm for Wazo plugins: a git repository goes in, a signed .deb in an apt repository comes out.
 #[derive(Debug, Parser)]
@@ -66,6 +68,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Build a package again from its evidence, and say whether it gives the same bytes
     Rebuild(RebuildArgs),
+    /// Say what was shipped: when, from which commit, by whom, built by what
+    Audit(AuditArgs),
     /// Show and export the farm's keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -295,6 +299,20 @@ pub(super) struct RebuildArgs {
     /// A public statement key to trust, as a PEM file; without it, those that `verify` trusts
     #[arg(long = "key", value_name = "FILE")]
     pub(super) keys: Vec<PathBuf>,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Only what is about this package; without it, everything
+    #[arg(value_name = "PACKAGE")]
+    pub(super) package: Option<String>,
+    /// Only what happened since this time (such as 2026-03-01T12:00:00Z) or day (2026-03-01)
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<Timestamp>,
+    /// Only what was built from this commit; its first digits are enough
+    #[arg(long, value_name = "COMMIT")]
+    pub(super) commit: Option<String>,
 }
 
 /// Commands about keys.

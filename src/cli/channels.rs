@@ -1,8 +1,7 @@
 //! Which channels are meant, and who asks, where the arguments leave it open.
 
 use super::usage::WrongUsage;
-use crate::app::App;
-use crate::config::environment;
+use crate::app::{App, operator};
 use crate::model::{Actor, Channel};
 
 /// The channel that packages are published in.
@@ -55,15 +54,6 @@ pub(super) fn known<'a>(app: &App, named: &'a Channel) -> anyhow::Result<&'a Cha
 
 /// Who does it: who is named, or called sudo, or is logged in.
 pub(super) fn actor(named: Option<&Actor>) -> anyhow::Result<Actor> {
-    if let Some(named) = named {
-        return Ok(named.clone());
-    }
-    let names = [environment::SUDO_USER, environment::USER].into_iter();
-    let mut names = names.filter_map(|name| std::env::var(name).ok());
-    match names.find(|name| !name.trim().is_empty()) {
-        Some(name) => Ok(Actor::new(&name)?),
-        None => {
-            Err(WrongUsage("nobody is logged in; say who does it, with --by".to_owned()).into())
-        }
-    }
+    let nobody = || WrongUsage("nobody is logged in; say who does it, with --by".to_owned());
+    Ok(named.cloned().or_else(operator).ok_or_else(nobody)?)
 }

@@ -69,6 +69,7 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
             Command::Rebuild(arguments) => {
                 commands::rebuild::run(&app, &arguments, cli.global.json).await
             }
+            Command::Audit(arguments) => commands::audit::run(&app, &arguments),
             Command::Key(command) => commands::key::run(&app, &command),
             Command::Signer(arguments) => commands::signer::run(&app, &arguments),
             Command::Repo(command) => commands::repo::run(&app, &command),

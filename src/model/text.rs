@@ -1,6 +1,7 @@
 //! The error of every checked text value, and the two texts that all layers share: a time and a printable rendering.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +124,27 @@ impl Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = InvalidValue;
+
+    /// Reads a moment in the form of RFC 3339, or a day, which stands for its first second in UTC.
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        const RULE: &str =
+            "it must have the form 2026-01-31T12:00:00Z, or 2026-01-31 for that day in UTC";
+        let moment = text.parse::<jiff::Timestamp>().ok();
+        let day = || {
+            // A day with an hour is read as a day, too.
+            let day = text.parse::<jiff::civil::Date>().ok();
+            let day = day.filter(|day| day.to_string() == text)?;
+            Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        };
+        let found = moment.or_else(day);
+        found
+            .map(|found| Self::from_seconds(found.as_second()))
+            .ok_or_else(|| InvalidValue::new("time", text, RULE))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.rfc3339())
@@ -190,6 +212,18 @@ mod tests {
         assert_eq!(time.rfc3339(), "2026-01-31T12:00:00Z");
         assert_eq!(time.release_date(), "Sat, 31 Jan 2026 12:00:00 UTC");
         assert_eq!(time.changelog_date(), "Sat, 31 Jan 2026 12:00:00 +0000");
+    }
+
+    #[test]
+    fn a_time_is_read_as_a_moment_or_as_a_day() {
+        let read = |text: &str| text.parse::<Timestamp>().map(Timestamp::rfc3339);
+        for noon in ["2026-01-31T12:00:00Z", "2026-01-31T14:00:00+02:00"] {
+            assert_eq!(read(noon).unwrap(), "2026-01-31T12:00:00Z");
+        }
+        assert_eq!(read("2026-01-31").unwrap(), "2026-01-31T00:00:00Z");
+        for bad in ["", "yesterday", "2026-02-30", "12:00", "2026-01-31 12"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::draft::Draft;
-use super::ledger::Published;
+use super::entry::Published;
 use super::storage::{Content, Expected, Write};
 use super::{RepoError, layout};
 use crate::deb::control::Paragraph;

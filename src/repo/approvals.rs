@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
-use super::ledger::Published;
+use super::entry::Published;
 use super::promote::Promotion;
 use super::storage::{Content, Expected, Write};
 use super::{RepoError, Repository, layout};

@@ -1,7 +1,7 @@
 //! Verifies every published byte: what hosts see against the state, and the state against the packages and their evidence.
 
 use super::catalog::{Catalog, Unused};
-use super::ledger::Published;
+use super::entry::Published;
 use super::root::{Root, SuiteRoot};
 use super::storage::{Expected, Object};
 use super::table::Table;
@@ -28,8 +28,8 @@ pub type Verifier<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>, String>;
 
 impl Repository {
     /// Checks every suite: its signature, the indices that its Release lists at both their places, and that they list what
-    /// the ledger says; every package that was ever published, with its evidence; what went out of use and is kept; and what
-    /// hosts take as their first trust.
+    /// the ledger says; every package that was ever published, with its evidence; what went out of use and is kept; what
+    /// hosts take as their first trust; and the audit log, which the Releases were signed over.
     ///
     /// # Errors
     ///
@@ -63,6 +63,7 @@ impl Repository {
         }
         self.check_retired(&catalog, problems)?;
         self.check_first_trust(&root, problems)?;
+        self.check_log(&root, problems)?;
         Ok(checked)
     }
 
@@ -244,7 +245,7 @@ impl Repository {
 }
 
 /// What was read; or nothing, if it is damaged, which is noted.
-fn readable<T>(
+pub(super) fn readable<T>(
     read: Result<T, RepoError>,
     problems: &mut Vec<String>,
 ) -> Result<Option<T>, RepoError> {

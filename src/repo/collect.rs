@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::log::Log;
 use super::migrate::old_name;
 use super::root::Root;
 use super::{RepoError, RepoLock, Repository, layout};
@@ -85,6 +86,9 @@ impl Repository {
             for standing in &pending.approvals {
                 reachable.add(&layout::approval(pending.sha256, standing.digest));
             }
+        }
+        for segment in Log::segments(root.log.as_ref(), self.storage()) {
+            reachable.add(&layout::object(segment?.digest));
         }
         for unused in catalog.retired.keys(self.storage())? {
             reachable.add(&unused.key);

@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::draft::{Draft, SuiteDraft};
+use super::draft::Draft;
+use super::log::{Log, Record};
 use super::release::release;
 use super::root::{Placed, Root, SuiteRoot};
 use super::storage::{Tag, Write};
+use super::suite_draft::SuiteDraft;
 use super::table::{Indexed, Tail};
 use super::{RepoError, RepoLock, Repository, layout, object};
 use crate::model::{FarmName, IndexTail, ReleaseToSign, Sha256, Signer, SigningError, Timestamp};
@@ -63,13 +65,9 @@ impl Repository {
             if draft.is_idle() {
                 return Ok((value, draft.root));
             }
-            let events = std::mem::take(&mut draft.events);
             let prepared = self.prepare(draft, signer)?;
             lock.check()?;
             if self.swap(&prepared.root, seen.as_ref(), now)? {
-                for event in events {
-                    tracing::info!(generation = prepared.root.generation, ?event, "committed");
-                }
                 self.finish(&prepared)?;
                 return Ok((value, prepared.root));
             }
@@ -128,7 +126,7 @@ impl Repository {
         let keyrings = self.first_trusts(&draft)?;
         let entries = std::mem::take(&mut draft.entries);
         let ledger = &draft.catalog.ledger;
-        let (ledger, gone) = ledger.update(self.storage(), entries, &mut wave)?;
+        let (ledger, mut gone) = ledger.update(self.storage(), entries, &mut wave)?;
         draft.catalog.ledger = ledger;
 
         let mut root = draft.root.clone();
@@ -138,9 +136,11 @@ impl Repository {
             root.suites.remove(name);
             root.changed.insert(name.clone());
         }
+        gone.extend(self.log(&mut draft, &mut root, &mut wave)?);
         let (mut unsigned, mut copies) = (Vec::new(), Vec::new());
         for (suite, keyring) in draft.suites.values().zip(keyrings) {
-            let mut prepared = self.unsigned(suite, keyring, draft.now, &mut wave)?;
+            let log = root.log.as_ref();
+            let mut prepared = self.unsigned(suite, keyring, log, draft.now, &mut wave)?;
             copies.append(&mut prepared.indexed.copies);
             root.suites
                 .insert(suite.suite.to_string(), prepared.suite.clone());
@@ -152,7 +152,7 @@ impl Repository {
         self.storage().write(copies)?;
         let mut trust = false;
         for unsigned in unsigned {
-            let suite = self.sign(unsigned, draft.now, signer)?;
+            let suite = self.sign(unsigned, draft.now, root.log.as_ref(), signer)?;
             let name = suite.suite.to_string();
             let before = draft.root.suites.get(&name);
             trust |= before.is_none_or(|before| before.keyring != suite.keyring);
@@ -166,11 +166,32 @@ impl Repository {
         })
     }
 
+    /// Adds a record of this commit to the log of `root`. Gives the object that it stands for no more.
+    fn log(
+        &self,
+        draft: &mut Draft<'_>,
+        root: &mut Root,
+        wave: &mut Vec<Write>,
+    ) -> Result<Option<Sha256>, RepoError> {
+        let last = draft.root.log.as_ref();
+        let record = Record {
+            number: last.map_or(0, |last| last.records) + 1,
+            generation: root.generation,
+            time: draft.now,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            events: std::mem::take(&mut draft.events),
+        };
+        let (log, replaced) = Log::append(last, self.storage(), record, wave)?;
+        root.log = Some(log);
+        Ok(replaced)
+    }
+
     /// The suite as the draft says, but for its signatures.
     fn unsigned(
         &self,
         draft: &SuiteDraft,
         keyring: Option<Placed>,
+        log: Option<&Log>,
         now: Timestamp,
         wave: &mut Vec<Write>,
     ) -> Result<Unsigned, RepoError> {
@@ -191,7 +212,7 @@ impl Repository {
             table: object::add(&indexed.table, wave)?,
             keyring,
             patches: indexed.table.patches.clone(),
-            release: release(self.settings(), &draft.suite, date, &indexed.listed),
+            release: release(self.settings(), &draft.suite, date, log, &indexed.listed),
             release_gpg: String::new(),
             in_release: String::new(),
         };
@@ -204,6 +225,7 @@ impl Repository {
         &self,
         unsigned: Unsigned,
         now: Timestamp,
+        log: Option<&Log>,
         signer: &dyn Signer,
     ) -> Result<SuiteRoot, RepoError> {
         let Unsigned { mut suite, indexed } = unsigned;
@@ -226,7 +248,8 @@ impl Repository {
         {
             suite.generation = suite.generation.max(generation + 1);
             suite.date = next_date(Some(date), now)?;
-            suite.release = release(self.settings(), &suite.suite, suite.date, &indexed.listed);
+            let listed = &indexed.listed;
+            suite.release = release(self.settings(), &suite.suite, suite.date, log, listed);
             signed = ask(&suite, &tails);
         }
         let signed = signed?;

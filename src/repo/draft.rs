@@ -3,102 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::catalog::Catalog;
-use super::event::Event;
+use super::entry::{Entry, Key, Listing, Published};
+use super::event::{Action, Event};
 use super::index;
-use super::ledger::{Entry, Key, Listing, Published};
-use super::root::{Root, SuiteRoot};
+use super::root::Root;
 use super::storage::{Storage, Write};
-use super::table::{Edits, Table};
-use super::{RepoError, Repository, layout, object};
-use crate::model::{DebianVersion, Reason, Sha256, Suite, Timestamp};
-
-/// One change to what a suite has.
-#[derive(Debug, Clone)]
-pub(super) enum Change {
-    /// The package enters, unless it is there.
-    Add {
-        published: Box<Published>,
-        /// See [`Listing::phased`].
-        phased: Option<u8>,
-        /// See [`Listing::approvals`].
-        approvals: Vec<Sha256>,
-    },
-    /// The package leaves the indices. The ledger remembers it.
-    Remove {
-        package: String,
-        version: DebianVersion,
-        /// Why it must never come back, if so.
-        withdrawn: Option<Reason>,
-    },
-    /// Only this share of the hosts upgrades to the package by itself, in percent; all, if there is none.
-    Phase {
-        package: String,
-        version: DebianVersion,
-        percent: Option<u8>,
-    },
-}
-
-impl Change {
-    /// The package enters, for all hosts, without anybody's approval.
-    pub(super) fn add(published: Published) -> Self {
-        Self::Add {
-            published: Box::new(published),
-            phased: None,
-            approvals: Vec::new(),
-        }
-    }
-}
-
-/// A suite that changes.
-#[derive(Debug)]
-pub(super) struct SuiteDraft {
-    pub(super) suite: Suite,
-    /// Its last generation; 0, if it is new.
-    pub(super) generation: u64,
-    /// The `Date` of its last Release.
-    pub(super) date: Option<Timestamp>,
-    /// What of it is in use no more, unless it turns out to be so still.
-    pub(super) retired: BTreeMap<String, Sha256>,
-    pub(super) table: Table,
-    /// What changes in its indices.
-    pub(super) edits: Edits,
-    /// Whether there is time to compress its indices better.
-    pub(super) compact: bool,
-    /// How many packages it has.
-    pub(super) packages: u64,
-}
-
-impl SuiteDraft {
-    /// A suite that nothing was published in yet.
-    pub(super) fn new(suite: Suite) -> Result<Self, RepoError> {
-        Ok(Self {
-            suite,
-            generation: 0,
-            date: None,
-            retired: BTreeMap::new(),
-            table: Table::empty()?,
-            edits: Edits::default(),
-            compact: false,
-            packages: 0,
-        })
-    }
-
-    /// The suite as it was last committed.
-    fn open(storage: &dyn Storage, root: &SuiteRoot) -> Result<Self, RepoError> {
-        let mut retired = root.keys();
-        retired.insert(layout::object(root.table), root.table);
-        Ok(Self {
-            suite: root.suite.clone(),
-            generation: root.generation,
-            date: Some(root.date),
-            retired,
-            table: object::load(storage, root.table)?,
-            edits: Edits::default(),
-            compact: false,
-            packages: root.packages,
-        })
-    }
-}
+use super::suite_draft::{Change, SuiteDraft};
+use super::{RepoError, Repository, layout};
+use crate::model::{Actor, DebianVersion, Sha256, Suite, Timestamp};
 
 /// Changes to the repository, of which nobody knows yet.
 #[derive(Debug)]
@@ -115,7 +27,7 @@ pub(super) struct Draft<'a> {
     pub(super) gone: Vec<String>,
     /// Whether the catalog changed, although perhaps no suite does.
     pub(super) noted: bool,
-    /// What happens.
+    /// What happens, for the audit log.
     pub(super) events: Vec<Event>,
     /// The suites that are over, and what of them is in use no more.
     pub(super) dropped: BTreeMap<String, BTreeMap<String, Sha256>>,
@@ -262,6 +174,23 @@ impl<'a> Draft<'a> {
         entry.listings.insert(suite.to_string(), listing);
         self.entries.insert(entry.key(), entry);
         Ok(())
+    }
+
+    /// The package enters `suite`, unless it is there: for all hosts, without anybody's approval.
+    pub(super) fn publish(
+        &mut self,
+        action: Action,
+        suite: &Suite,
+        published: Published,
+        by: Option<&Actor>,
+    ) -> Result<(), RepoError> {
+        if self
+            .present(suite, &published.package, &published.version)?
+            .is_none()
+        {
+            self.events.push(Event::of(action, &published, suite, by));
+        }
+        self.change(suite, Change::add(published))
     }
 
     /// The listing of a package that enters `suite`.

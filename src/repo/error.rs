@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::entry::Published;
 use super::index::IndexError;
-use super::ledger::Published;
 use super::storage::StorageError;
 use crate::deb::control::ControlError;
 use crate::deb::package::AssembleError;

@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use super::admit::stanza;
 use super::catalog::Banned;
-use super::draft::{Change, Draft};
-use super::ledger::Published;
+use super::draft::Draft;
+use super::entry::Published;
+use super::event::Action;
 use super::storage::{Content, Expected, Write};
 use super::withdraw::pins;
 use super::{RepoError, Repository, layout};
@@ -76,7 +77,7 @@ impl Repository {
                 published
             }
         };
-        draft.change(suite, Change::add(published))
+        draft.publish(Action::Keyring, suite, published, None)
     }
 
     /// Has a statement signed about a keyring package, without which the signer lets none in; gives its digest, and the

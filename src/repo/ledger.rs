@@ -8,190 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::storage::{Expected, Storage, Write};
+use super::entry::{Entry, Key};
+use super::storage::{Storage, Write};
 use super::{RepoError, object};
-use crate::evidence::Artifact;
-use crate::model::{
-    Architecture, CommitId, DebianVersion, PluginVersion, Reason, Sha256, Suite, Target, Timestamp,
-};
+use crate::model::{Architecture, Sha256, Suite};
 
 /// The most bytes that a leaf has as JSON, unless a single entry has more.
 const LEAF: usize = 128 << 10;
-
-/// One package as it was published. Nothing of this ever changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
-    /// The package's name.
-    pub package: String,
-    /// Its version.
-    pub version: DebianVersion,
-    /// Its architecture.
-    pub architecture: Architecture,
-    /// The version in the plugin's manifest; the farm's own packages have none.
-    pub plugin_version: Option<PluginVersion>,
-    /// Whether it is the preview of a branch, which is no release of its plugin's version.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub preview: bool,
-    /// The commit that it was built from, where there is one.
-    pub commit: Option<CommitId>,
-    /// The source tar that it was built from; the farm's own packages have none.
-    pub source: Option<Sha256>,
-    /// What it holds, whatever its version.
-    pub content: Sha256,
-    /// The digest of its signed statement's file; only a keyring package of the first version has none.
-    pub statement: Option<Sha256>,
-    /// The digest of the .deb.
-    pub sha256: Sha256,
-    /// Its size, in bytes.
-    pub size: u64,
-    /// Its place, relative to the repository's root.
-    pub filename: String,
-    /// When it was published.
-    pub published: Timestamp,
-    /// Its paragraph in `Packages`, without the empty line after it.
-    pub stanza: String,
-}
-
-impl Published {
-    /// The .deb, named as statements name it.
-    pub(super) fn artifact(&self) -> Artifact {
-        let version = self.version.without_epoch();
-        Artifact {
-            name: format!("{}_{version}_{}.deb", self.package, self.architecture),
-            sha256: self.sha256,
-            size: self.size,
-        }
-    }
-
-    /// What its bytes must be.
-    pub(super) fn expected(&self) -> Expected {
-        Expected {
-            sha256: self.sha256,
-            size: self.size,
-        }
-    }
-}
-
-/// A package in one suite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listing {
-    /// Counts what entered the suite: its indices have their paragraphs in this order.
-    pub(super) serial: u64,
-    /// Since when the suite has it.
-    pub since: Timestamp,
-    /// Since when the suite does not have it any more, if so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub removed: Option<Timestamp>,
-    /// The share of hosts that upgrade to it, in percent (`Phased-Update-Percentage`); all, if there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phased: Option<u8>,
-    /// Why it was withdrawn from the suite, if it was. It never enters again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Reason>,
-    /// The digests of the approvals that let it in.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) approvals: Vec<Sha256>,
-}
-
-/// A package and every suite that it is, or was, in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The package.
-    pub published: Published,
-    /// Where it is, by suite.
-    pub(super) listings: BTreeMap<String, Listing>,
-}
-
-impl Listing {
-    /// A package that enters now.
-    pub(super) fn new(serial: u64, since: Timestamp) -> Self {
-        Self {
-            serial,
-            since,
-            removed: None,
-            phased: None,
-            withdrawn: None,
-            approvals: Vec::new(),
-        }
-    }
-}
-
-impl Entry {
-    /// A package that is in no suite yet.
-    pub(super) fn new(published: Published) -> Self {
-        Self {
-            published,
-            listings: BTreeMap::new(),
-        }
-    }
-
-    /// How it is in `suite`, if it is there now.
-    #[must_use]
-    pub fn listing(&self, suite: &Suite) -> Option<&Listing> {
-        self.listed(suite)
-            .filter(|listing| listing.removed.is_none())
-    }
-
-    /// How it is in `suite`, or was.
-    pub(super) fn listed(&self, suite: &Suite) -> Option<&Listing> {
-        self.listings.get(&suite.to_string())
-    }
-
-    /// Its paragraph in the indices of a suite that has it as `listing` says, without the empty line after it.
-    pub(super) fn stanza(&self, listing: &Listing) -> String {
-        let stanza = &self.published.stanza;
-        match listing.phased {
-            Some(percent) => format!("{stanza}Phased-Update-Percentage: {percent}\n"),
-            None => stanza.clone(),
-        }
-    }
-
-    /// The suites that have it now, of those in `suites`.
-    pub(super) fn present_in<'a>(&self, suites: &'a [Suite]) -> Vec<&'a Suite> {
-        let suites = suites.iter();
-        suites
-            .filter(|suite| self.listing(suite).is_some())
-            .collect()
-    }
-
-    /// Whether it is, or was, in a suite of `target`.
-    pub(super) fn is_for(&self, target: Target) -> bool {
-        let suites = self.listings.keys();
-        let name = target.codename();
-        let mut own = suites.filter_map(|suite| suite.strip_prefix(name));
-        own.any(|rest| rest.is_empty() || rest.starts_with('-'))
-    }
-
-    /// Whether any suite has withdrawn it.
-    pub(super) fn was_withdrawn(&self) -> bool {
-        self.listings.values().any(|own| own.withdrawn.is_some())
-    }
-
-    /// Why `suite` never takes it again, if so: it was withdrawn from there, or from everywhere.
-    pub(super) fn withdrawn(&self, suite: &Suite) -> Option<&Reason> {
-        let here = self.listed(suite).and_then(|own| own.withdrawn.as_ref());
-        let present = self.listings.values().any(|own| own.removed.is_none());
-        let mut withdrawn = self
-            .listings
-            .values()
-            .filter_map(|own| own.withdrawn.as_ref());
-        here.or_else(|| withdrawn.next().filter(|_| !present))
-    }
-
-    pub(super) fn key(&self) -> Key {
-        Key {
-            package: self.published.package.clone(),
-            version: self.published.version.clone(),
-        }
-    }
-}
-
-/// What the ledger is sorted by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Key {
-    pub(super) package: String,
-    pub(super) version: DebianVersion,
-}
 
 /// The paragraphs of a suite, by their serial numbers, with their packages' architectures.
 pub(super) type Stanzas = BTreeMap<u64, (Architecture, String)>;
@@ -356,6 +179,8 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{DebianVersion, Timestamp};
+    use crate::repo::entry::Published;
     use crate::repo::storage::FsStorage;
 
     /// A package without anything that a test does not ask for.

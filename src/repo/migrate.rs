@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::draft::{Draft, SuiteDraft};
+use super::draft::Draft;
+use super::entry::{Entry, Listing, Published};
 use super::follow::{MAX_SIGNED, date};
 use super::index::Change;
-use super::ledger::{Entry, Listing, Published};
 use super::root::listed;
 use super::storage::Storage;
+use super::suite_draft::SuiteDraft;
 use super::{RepoError, Repository, layout};
 use crate::model::{FarmName, Sha256, Signer, Suite, Timestamp};
 

@@ -12,12 +12,14 @@
 
 mod admit;
 mod approvals;
+mod audit;
 mod catalog;
 mod check;
 mod check_index;
 mod collect;
 mod commit;
 mod draft;
+mod entry;
 mod error;
 mod event;
 mod files;
@@ -27,6 +29,7 @@ mod keyring;
 mod layout;
 mod ledger;
 mod lock;
+mod log;
 mod migrate;
 mod object;
 mod phase;
@@ -42,6 +45,7 @@ mod rollback;
 mod root;
 mod show;
 mod storage;
+mod suite_draft;
 mod table;
 mod withdraw;
 
@@ -50,14 +54,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::S3Config;
-use crate::model::{Channel, FarmName, Sha256, Suite, Target};
+use crate::model::{Actor, Channel, FarmName, Sha256, Suite, Target};
 use storage::{FsStorage, S3Storage, Storage};
 
 pub use admit::Publishable;
 pub use approvals::{Pending, Standing};
+pub use audit::{AuditQuery, Audited};
 pub use check::{Checked, Verifier};
+pub use entry::{Entry, Listing, Published};
 pub use error::RepoError;
-pub use ledger::{Entry, Listing, Published};
+pub use event::{About, Action as AuditAction, Event};
 pub use lock::RepoLock;
 pub use phase::Phasing;
 pub use promote::{Promoted, Promotion};
@@ -98,6 +104,7 @@ pub struct Settings {
 pub struct Repository {
     storage: Arc<dyn Storage>,
     settings: Settings,
+    operator: Option<Actor>,
 }
 
 impl Repository {
@@ -109,6 +116,7 @@ impl Repository {
         Self {
             storage: Arc::new(storage),
             settings,
+            operator: None,
         }
     }
 
@@ -125,7 +133,17 @@ impl Repository {
         settings: Settings,
     ) -> Result<Self, RepoError> {
         let storage = Arc::new(S3Storage::new(config, cache, progress)?);
-        Ok(Self { storage, settings })
+        Ok(Self {
+            storage,
+            settings,
+            operator: None,
+        })
+    }
+
+    /// Likewise, for whoever runs this program: who publishes, unless somebody else is named.
+    #[must_use]
+    pub fn operated_by(self, operator: Option<Actor>) -> Self {
+        Self { operator, ..self }
     }
 
     /// The repository's folder, where it is one of this machine.
@@ -170,6 +188,10 @@ impl Repository {
 
     fn storage(&self) -> &dyn Storage {
         self.storage.as_ref()
+    }
+
+    fn operator(&self) -> Option<&Actor> {
+        self.operator.as_ref()
     }
 
     fn settings(&self) -> &Settings {

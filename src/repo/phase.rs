@@ -1,8 +1,8 @@
 //! Phasing: only a share of the hosts upgrades to a version by itself. apt of each host decides by its machine id
 //! (`Phased-Update-Percentage`).
 
-use super::draft::Change;
 use super::event::{Action, Event};
+use super::suite_draft::Change;
 use super::{RepoError, RepoLock, Repository};
 use crate::model::{Actor, Channel, DebianVersion, Signer, Suite, Timestamp};
 
@@ -63,8 +63,11 @@ impl Repository {
                     percent,
                 };
                 draft.change(suite, change)?;
-                let event = Event::of(Action::Phase, &entry.published, suite, &phasing.by);
-                draft.events.push(event);
+                let (by, published) = (Some(&phasing.by), &entry.published);
+                draft.events.push(Event {
+                    phased: Some(phasing.percent),
+                    ..Event::of(Action::Phase, published, suite, by)
+                });
             }
             Ok(suite.clone())
         })?;

@@ -36,16 +36,8 @@ impl Repository {
                 .collect();
             for suite in &suites {
                 for published in draft.drop_suite(suite)? {
-                    draft.events.push(Event {
-                        action: Action::Expire,
-                        by: None,
-                        suite: suite.clone(),
-                        package: published.package,
-                        version: published.version,
-                        sha256: published.sha256,
-                        reason: None,
-                        approvals: Vec::new(),
-                    });
+                    let event = Event::of(Action::Expire, &published, suite, None);
+                    draft.events.push(event);
                 }
             }
             Ok(suites)

@@ -1,9 +1,10 @@
 //! Promotion: the same bytes in the next channel, once enough people have approved it.
 
 use super::approvals::{Pending, Standing};
-use super::draft::{Change, Draft};
+use super::draft::Draft;
+use super::entry::{Entry, Published};
 use super::event::{Action, Event};
-use super::ledger::{Entry, Published};
+use super::suite_draft::Change;
 use super::{RepoError, RepoLock, Repository};
 use crate::model::{
     Actor, Channel, DebianVersion, Reason, Sha256, Signer, Suite, Target, Timestamp,
@@ -142,7 +143,8 @@ impl Repository {
         draft.events.push(Event {
             reason: Some(promotion.reason.clone()),
             approvals: digests,
-            ..Event::of(action, published, suite, &promotion.by)
+            phased: promotion.phased,
+            ..Event::of(action, published, suite, Some(&promotion.by))
         });
         Ok(promoted)
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::draft::Change;
 use super::ledger::tests::published;
 use super::storage::{
     Content, Expected, FsStorage, Lease, Listed, Object, Storage, StorageError, Tag, Write,
 };
+use super::suite_draft::Change;
 use super::tests::repository;
 use super::{RepoError, Repository, layout};
 use crate::model::{

@@ -1,7 +1,8 @@
 //! Publishing packages.
 
 use super::admit::Publishable;
-use super::draft::{Change, Draft};
+use super::draft::Draft;
+use super::event::Action;
 use super::root::Root;
 use super::{RepoError, RepoLock, Repository};
 use crate::evidence::StatementKey;
@@ -72,6 +73,12 @@ impl Repository {
         self.check_approvals(batch.suite)?;
         self.renew_keyring(draft, batch.suite, signer)?;
         self.renew_preview(draft, batch.suite);
+        let preview = batch.suite.channel.is_preview();
+        let action = if preview {
+            Action::Preview
+        } else {
+            Action::Publish
+        };
         for package in batch.packages {
             let published = match package.judge(draft, batch.suite)? {
                 Some(published) => published,
@@ -81,7 +88,7 @@ impl Repository {
                     published
                 }
             };
-            draft.change(batch.suite, Change::add(published))?;
+            draft.publish(action, batch.suite, published, self.operator())?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Signing again what is published, before hosts refuse it as too old.
 
+use super::event::{Action, Event};
 use super::publish::{Publication, publication};
 use super::{RepoError, RepoLock, Repository};
 use crate::model::{Signer, Suite, Timestamp};
@@ -43,6 +44,8 @@ impl Repository {
                 self.renew_keyring(draft, suite, signer)?;
                 // Nobody waits for it.
                 draft.suite(suite)?.compact = true;
+                let event = Event::of_suite(Action::Refresh, suite, self.operator());
+                draft.events.push(event);
             }
             Ok(())
         })?;

@@ -4,8 +4,13 @@ use std::fmt::Write as _;
 
 use super::Settings;
 use super::layout::COMPONENT;
+use super::log::Log;
 use super::storage::Expected;
 use crate::model::{Suite, Timestamp};
+
+/// The field that names the audit log as it was at this publication: so the signature covers the log, and whoever keeps an
+/// old `InRelease` can tell whether the log was changed since. apt passes over fields that it does not know.
+pub(super) const LOG_FIELD: &str = "X-Plugfarm-Log";
 
 /// Writes a Release. Its lines end without blanks, so that the clear-signed form says the same.
 ///
@@ -15,6 +20,7 @@ pub(super) fn release(
     settings: &Settings,
     suite: &Suite,
     date: Timestamp,
+    log: Option<&Log>,
     listed: &[(String, Expected)],
 ) -> String {
     let origin = settings.farm.origin();
@@ -26,6 +32,9 @@ pub(super) fn release(
         let seconds = i64::try_from(valid_for.as_secs()).unwrap_or(i64::MAX);
         let until = Timestamp::from_seconds(date.seconds().saturating_add(seconds));
         text.push_str(&format!("Valid-Until: {}\n", until.release_date()));
+    }
+    if let Some(log) = log {
+        text.push_str(&format!("{LOG_FIELD}: {log}\n"));
     }
     text.push_str(&format!(
         "Architectures: all amd64\nComponents: {COMPONENT}\nDescription: Wazo plugins of the farm {}\n\

@@ -4,10 +4,11 @@
 use std::io::Cursor;
 
 use super::admit::stanza;
-use super::draft::{Change, Draft};
+use super::draft::Draft;
+use super::entry::{Entry, Published};
 use super::event::{Action, Event};
-use super::ledger::{Entry, Published};
 use super::storage::{Content, Expected, Write};
+use super::suite_draft::Change;
 use super::withdraw::Withdrawal;
 use super::{RepoError, RepoLock, Repository, layout};
 use crate::deb::package::{Repacked, repack};
@@ -135,7 +136,7 @@ impl Repository {
             draft.change(suite, Change::add(published.clone()))?;
             draft.events.push(Event {
                 reason: Some(request.reason.clone()),
-                ..Event::of(Action::Rollback, &published, suite, &request.by)
+                ..Event::of(Action::Rollback, &published, suite, Some(&request.by))
             });
         }
         Ok(RolledBack {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Catalog;
+use super::log::Log;
 use super::storage::{Expected, Storage, Tag};
 use super::{RepoError, layout, object};
 use crate::model::{FarmName, Sha256, Suite, Timestamp};
@@ -26,6 +27,9 @@ pub(super) struct Root {
     pub(super) generation: u64,
     /// The object of the [`Catalog`]; none before the first commit.
     pub(super) catalog: Option<Sha256>,
+    /// The audit log; none before its first record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) log: Option<Log>,
     /// The suites, by name.
     pub(super) suites: BTreeMap<String, SuiteRoot>,
     /// The suites that this commit changed: those that hosts may not see yet, should it have been interrupted.
@@ -74,6 +78,7 @@ impl Root {
             farm,
             generation: 0,
             catalog: None,
+            log: None,
             suites: BTreeMap::new(),
             changed: BTreeSet::new(),
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::vec;
 
-use super::ledger::{Entry, Leaf, Published};
+use super::entry::{Entry, Published};
+use super::ledger::Leaf;
 use super::migrate::OldSuite;
 use super::root::Root;
 use super::storage::Storage;

@@ -1,9 +1,10 @@
 //! Withdrawal: a version leaves the indices for ever, and the keyring package keeps it away from hosts.
 
 use super::catalog::Banned;
-use super::draft::{Change, Draft};
+use super::draft::Draft;
+use super::entry::Entry;
 use super::event::{Action, Event};
-use super::ledger::Entry;
+use super::suite_draft::Change;
 use super::{RepoError, RepoLock, Repository};
 use crate::model::{Actor, Channel, DebianVersion, Reason, Signer, Suite, Target, Timestamp};
 
@@ -97,7 +98,7 @@ impl Repository {
             draft.change(suite, change)?;
             draft.events.push(Event {
                 reason: Some(withdrawal.reason.clone()),
-                ..Event::of(Action::Withdraw, published, suite, &withdrawal.by)
+                ..Event::of(Action::Withdraw, published, suite, Some(&withdrawal.by))
             });
         }
         let Some(target) = suites.first().map(|suite| suite.target) else {

@@ -12,6 +12,7 @@ use plugfarm::{evidence, model};
 
 mod architecture;
 mod asterisk;
+mod audit;
 mod channels;
 mod channels_lab;
 mod command_line;
@@ -39,6 +40,7 @@ mod publishing;
 mod rebuild;
 mod repo_admit;
 mod repo_apt;
+mod repo_audit;
 mod repo_crash;
 mod repo_index;
 mod repo_keyring;

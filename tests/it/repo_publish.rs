@@ -27,6 +27,7 @@ fn a_publication_is_what_apt_reads() {
     .state/objects/<64>
     .state/objects/<64>
     .state/objects/<64>
+    .state/objects/<64>
     .state/repository.json
     .swap
     attestations/<64>.intoto.jsonl
@@ -58,7 +59,11 @@ fn a_publication_is_what_apt_reads() {
     let head: Vec<_> = release
         .lines()
         .take_while(|line| !line.starts_with(' '))
-        .filter(|line| !line.starts_with("Date: "))
+        .filter(|line| {
+            !["Date: ", "X-Plugfarm-Log: 1 "]
+                .iter()
+                .any(|name| line.starts_with(name))
+        })
         .collect();
     insta::assert_snapshot!(head.join("\n"), @"
     Origin: plugfarm-local

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plugfarm::config::S3Config;
 use plugfarm::model::{FailureCode, Stage, Target};
-use plugfarm::repo::{Publication, RepoError, Repository};
+use plugfarm::repo::{AuditQuery, Publication, RepoError, Repository};
 use plugfarm::sign::verify_in_release;
 
 use crate::fault_proxy::{Fault, FaultProxy};
@@ -94,6 +94,9 @@ fn hosts_install_from_a_bucket() {
             host.run("apt-get upgrade --yes").succeeds();
             assert!(host.version(PACKAGE).starts_with("1.1-0+"), "{target}");
         }
+        // Two packages and the keyring package, for each release.
+        let told = repository.audit(&AuditQuery::default()).unwrap();
+        assert_eq!(told.len(), 3 * Target::ALL.len());
         assert_eq!(problems(&lab, &repository), Vec::<String>::new());
     });
 }

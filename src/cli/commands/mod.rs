@@ -1,5 +1,6 @@
 //! The commands, one file each: what they call, and what they print.
 
+pub(super) mod audit;
 pub(super) mod build;
 pub(super) mod check;
 pub(super) mod doctor;
