@@ -308,6 +308,7 @@ impl App {
             approvals: repository.approvals,
             preview_time: repository.preview_time,
             valid_for: repository.valid_for,
+            signed_by: public.archive_fingerprints(),
             maintainer: maintainer.clone(),
             archive_keyring: public.archive_keyring.clone(),
             statement_pem: public.statement_pem.clone(),

@@ -91,6 +91,10 @@ pub struct Settings {
     pub preview_time: Duration,
     /// How long hosts accept a publication (`Valid-Until`); without it, for ever.
     pub valid_for: Option<Duration>,
+    /// The fingerprints of the keys of which one must sign the next publication (`Signed-By`): hosts that have seen a
+    /// publication refuse the next one by any other key, even by one that they trust for another repository. apt heeds it
+    /// until the publication's `Valid-Until`; hosts with the keyring package are told by that.
+    pub signed_by: Vec<String>,
     /// Who answers for the keyring package.
     pub maintainer: String,
     /// The archive key's public half, as a binary keyring.
@@ -213,6 +217,7 @@ mod tests {
             approvals: 1,
             preview_time: Duration::from_secs(60),
             valid_for: None,
+            signed_by: Vec::new(),
             maintainer: "Nobody <nobody@example.org>".to_owned(),
             archive_keyring: Vec::new(),
             statement_pem: String::new(),

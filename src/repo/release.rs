@@ -33,6 +33,9 @@ pub(super) fn release(
         let until = Timestamp::from_seconds(date.seconds().saturating_add(seconds));
         text.push_str(&format!("Valid-Until: {}\n", until.release_date()));
     }
+    if !settings.signed_by.is_empty() {
+        text.push_str(&format!("Signed-By: {}\n", settings.signed_by.join(", ")));
+    }
     if let Some(log) = log {
         text.push_str(&format!("{LOG_FIELD}: {log}\n"));
     }

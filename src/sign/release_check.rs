@@ -15,6 +15,8 @@ pub(super) struct CheckedRelease {
     pub(super) suite: String,
     /// The date, which is also the signature's.
     pub(super) date: Timestamp,
+    /// The keys by which hosts are to know the next Release.
+    pub(super) signed_by: Vec<String>,
     /// Each plain `Packages` that it lists.
     pub(super) indices: BTreeMap<String, Expected>,
 }
@@ -40,7 +42,13 @@ pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, S
             farm.origin()
         ));
     }
-    field("Codename")?;
+    if field("Codename")? != field("Suite")? {
+        return Err(
+            "the Release has a `Codename` other than its `Suite`: hosts know it by either"
+                .to_owned(),
+        );
+    }
+    let signed_by = field("Signed-By").unwrap_or_default().split(", ");
     let date = Timestamp::from_release_date(field("Date")?).map_err(|error| error.to_string())?;
     if let Ok(until) = field("Valid-Until") {
         let until = Timestamp::from_release_date(until).map_err(|error| error.to_string())?;
@@ -59,6 +67,10 @@ pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, S
     Ok(CheckedRelease {
         suite: field("Suite")?.to_owned(),
         date,
+        signed_by: signed_by
+            .filter(|key| !key.is_empty())
+            .map(str::to_owned)
+            .collect(),
         indices: indices(&digests(listed)?)?,
     })
 }
@@ -180,6 +192,7 @@ SHA256:
         insta::assert_snapshot!(said(&GOOD.replace("n: plugfarm-acme", "n: debian")), @"the Release is of `debian`, and this key signs for `plugfarm-acme` only");
         insta::assert_snapshot!(said(&without("Suite")), @"the Release has no `Suite`");
         insta::assert_snapshot!(said(&without("Codename")), @"the Release has no `Codename`");
+        insta::assert_snapshot!(said(&GOOD.replace("Codename: b", "Codename: b/b")), @"the Release has a `Codename` other than its `Suite`: hosts know it by either");
         insta::assert_snapshot!(said(&without("Date")), @"the Release has no `Date`");
         insta::assert_snapshot!(said(&without("SHA256")), @"the Release has no `SHA256`");
         insta::assert_snapshot!(said(&without(" ")), @"the Release lists no `Packages`, so that apt would find nothing");

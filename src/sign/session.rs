@@ -46,6 +46,13 @@ impl<'a> Session<'a> {
                 checked.date
             )));
         }
+        let own = keys.public().archive_fingerprints();
+        if let Some(other) = checked.signed_by.iter().find(|key| !own.contains(key)) {
+            return Err(refused(format!(
+                "the Release names the key {}, and this signer does not sign with it: hosts would refuse the next one",
+                other.escape_debug()
+            )));
+        }
         let session = Self {
             keys,
             release,

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use plugfarm::model::{Target, Timestamp};
+use plugfarm::repo::Settings;
 use plugfarm::sandbox::{Engine, ImageName, Images};
+use plugfarm::sign::Keys;
 
 use crate::repo_crash::publisher_of;
 use crate::repo_lab::{Lab, Package, clock, publish_in, suite};
@@ -255,6 +257,55 @@ fn a_bookworm_host_trusts_updates_installs_and_upgrades() {
 #[test]
 fn a_trixie_host_trusts_updates_installs_and_upgrades() {
     a_host_trusts_updates_installs_and_upgrades(Target::Trixie);
+}
+
+/// A host that was given keys and an address, in place of the keyring package.
+fn told_by_hand(lab: &Lab, target: Target, keys: &[&Keys]) -> Host {
+    let host = Host::new(target, lab.root());
+    for (n, keys) in keys.iter().enumerate() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), &keys.public().archive_keyring).unwrap();
+        let to = format!("{}:/etc/apt/trusted.gpg.d/{n}.gpg", host.id);
+        docker(&["cp", file.path().to_str().unwrap(), &to]).succeeds();
+    }
+    host.run(&format!(
+        "chmod 644 /etc/apt/trusted.gpg.d/*.gpg
+         echo 'deb {URL} {target} main' >/etc/apt/sources.list.d/farm.list"
+    ))
+    .succeeds();
+    host
+}
+
+/// `Signed-By` in a Release is about the next one, and apt heeds it until `Valid-Until`.
+#[test]
+fn a_host_that_knows_several_keys_takes_the_farms_own_alone() {
+    for target in Target::ALL {
+        let valid = |settings: &mut Settings| {
+            settings.url = Some(URL.to_owned());
+            settings.valid_for = Some(Duration::from_secs(3600));
+        };
+        let (lab, other) = (Lab::with_settings(valid), Lab::with_settings(valid));
+        publish(&lab, &hello("1.0", target));
+        let host = told_by_hand(&lab, target, &[&lab.keys, &other.keys]);
+        let update = "apt-get update --error-on=any";
+        host.run(update).succeeds();
+        publish(&lab, &hello("1.1", target));
+        host.run(update).succeeds();
+        let policy = host.run(&format!("apt-cache policy {PACKAGE}")).succeeds();
+        assert!(policy.contains("Candidate: 1.1-0"), "{policy}");
+
+        publish(&other, &hello("2.0", target));
+        let place = format!("{}/.", other.root().display());
+        let copied = Command::new("cp")
+            .args(["-a", &place])
+            .arg(lab.root())
+            .status();
+        assert!(copied.unwrap().success());
+        let refused = host.run(update);
+        assert!(!refused.good, "{}", refused.text);
+        let afresh = format!("rm -rf /var/lib/apt/lists/* && {update}");
+        host.run(&afresh).succeeds();
+    }
 }
 
 #[test]

@@ -205,6 +205,7 @@ pub(crate) fn settings(keys: &Keys) -> Settings {
         approvals: 1,
         preview_time: Duration::from_secs(3600),
         valid_for: None,
+        signed_by: keys.public().archive_fingerprints(),
         maintainer: "Test Farm <farm@example.org>".to_owned(),
         archive_keyring: keys.public().archive_keyring.clone(),
         statement_pem: keys.public().statement_pem.clone(),
