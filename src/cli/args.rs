@@ -350,6 +350,15 @@ pub(super) enum RepoCommand {
     Check,
     /// Make indices that are missing or damaged again, byte for byte, from the repository's state
     Rebuild,
+    /// Keep what is published now as a dated publication, which hosts can install from later
+    Snapshot {
+        /// Only these suites; without it, all but previews
+        #[arg(long = "suite", value_name = "SUITE")]
+        suites: Vec<String>,
+        /// Keep nothing, and list what was kept
+        #[arg(long, conflicts_with = "suites")]
+        list: bool,
+    },
     /// Sign what is published again, with a new date, and remove what interrupted publications left
     Refresh {
         /// Only these suites; without it, all of them

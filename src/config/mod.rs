@@ -87,6 +87,8 @@ pub struct RepositoryConfig {
     pub preview_time: Duration,
     /// How long hosts accept a publication. Set it only where something re-signs in time.
     pub valid_for: Option<Duration>,
+    /// How often what a suite is becomes a dated publication; never, without it.
+    pub snapshots: Option<Duration>,
 }
 
 /// A bucket of an object store with Amazon's S3 interface. Credentials are no settings: they come from where its clients look
@@ -180,6 +182,7 @@ impl Default for Config {
                 approvals: 1,
                 preview_time: Duration::from_secs(14 * 24 * 3600),
                 valid_for: None,
+                snapshots: None,
             },
             signer: SignerConfig::default(),
             plugins: PluginsConfig::default(),

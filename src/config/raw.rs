@@ -107,6 +107,7 @@ struct RawRepository {
     approvals: Option<usize>,
     preview_time: Option<String>,
     valid_for: Option<String>,
+    snapshots: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -181,6 +182,7 @@ fn check_repository(
         approvals: raw.approvals.unwrap_or(defaults.approvals),
         preview_time: preview_time.unwrap_or(defaults.preview_time),
         valid_for: duration("repository.valid_for", raw.valid_for)?,
+        snapshots: duration("repository.snapshots", raw.snapshots)?,
     };
     if config.approvals == 0 {
         return Err(value_error(

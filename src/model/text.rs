@@ -94,6 +94,12 @@ impl Timestamp {
             .to_string()
     }
 
+    /// The basic form of ISO 8601, in UTC, as the names of dated archives have it: `20260131T120000Z`.
+    #[must_use]
+    pub fn compact(self) -> String {
+        self.instant().strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
     /// Reads what [`Timestamp::release_date`] writes, and no other form.
     pub fn from_release_date(text: &str) -> Result<Self, InvalidValue> {
         const RULE: &str = "it must have the form `Sat, 31 Jan 2026 12:00:00 UTC`";
@@ -211,6 +217,7 @@ mod tests {
         let time = Timestamp::from_seconds(1_769_860_800);
         assert_eq!(time.rfc3339(), "2026-01-31T12:00:00Z");
         assert_eq!(time.release_date(), "Sat, 31 Jan 2026 12:00:00 UTC");
+        assert_eq!(time.compact(), "20260131T120000Z");
         assert_eq!(time.changelog_date(), "Sat, 31 Jan 2026 12:00:00 +0000");
     }
 

@@ -29,6 +29,9 @@ pub(super) struct Catalog {
     /// What waits for one more person to approve it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) pending: Vec<Pending>,
+    /// The object of the list of [`Snapshot`](super::snapshot::Snapshot)s; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) snapshots: Option<Sha256>,
     /// When previews are over, by suite.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) previews: BTreeMap<String, Timestamp>,

@@ -61,6 +61,7 @@ impl Repository {
                 self.check_approval(pending.sha256, standing.digest, problems)?;
             }
         }
+        self.check_snapshots(verify, problems)?;
         self.check_retired(&catalog, problems)?;
         self.check_first_trust(&root, problems)?;
         self.check_log(&root, problems)?;
@@ -72,6 +73,26 @@ impl Repository {
         for suite in root.suites.values() {
             for write in self.trust(suite) {
                 self.check_bytes(&write.key, write.expected, problems)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Dated publications must stay what they were.
+    fn check_snapshots(
+        &self,
+        verify: Verifier<'_>,
+        problems: &mut Vec<String>,
+    ) -> Result<(), RepoError> {
+        for snapshot in readable(self.snapshots(), problems)?.unwrap_or_default() {
+            for file in &snapshot.files {
+                self.check_bytes(&file.key, file.content, problems)?;
+            }
+            let key = snapshot.in_release();
+            if let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)?
+                && let Err(reason) = verify(&bytes)
+            {
+                problems.push(format!("{key} does not verify: {reason}"));
             }
         }
         Ok(())

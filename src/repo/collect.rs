@@ -50,7 +50,9 @@ impl Repository {
         for folder in layout::IMMUTABLE {
             for found in self.storage().list(folder)? {
                 let old = found.modified.seconds().saturating_add(AGE) < now.seconds();
-                let immutable = *folder != layout::DISTS || layout::is_by_content(&found.key);
+                let immutable = *folder != layout::DISTS
+                    || layout::is_by_content(&found.key)
+                    || layout::is_of_snapshot(&found.key);
                 if old && immutable && !reachable.holds(&found.key) {
                     orphans.push(found.key);
                 }
@@ -93,7 +95,13 @@ impl Repository {
         for unused in catalog.retired.keys(self.storage())? {
             reachable.add(&unused.key);
         }
-        let objects = catalog.retired.objects().chain(root.catalog);
+        for snapshot in self.snapshots()? {
+            for file in &snapshot.files {
+                reachable.add(&file.key);
+            }
+        }
+        let objects = catalog.retired.objects();
+        let objects = objects.chain(root.catalog).chain(catalog.snapshots);
         let tables = root.suites.values().map(|suite| suite.table);
         for digest in objects.chain(tables) {
             reachable.add(&layout::object(digest));

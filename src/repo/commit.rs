@@ -136,6 +136,7 @@ impl Repository {
             root.suites.remove(name);
             root.changed.insert(name.clone());
         }
+        gone.append(&mut draft.outdated);
         gone.extend(self.log(&mut draft, &mut root, &mut wave)?);
         let (mut unsigned, mut copies) = (Vec::new(), Vec::new());
         for (suite, keyring) in draft.suites.values().zip(keyrings) {
@@ -306,7 +307,8 @@ impl Repository {
         let now = draft.now;
         retired.retain(|key, _| !in_use.contains(key));
         catalog.retired.add(retired, now, wave)?;
-        in_use.extend(catalog.retired.objects().map(layout::object));
+        let objects = catalog.retired.objects().chain(catalog.snapshots);
+        in_use.extend(objects.map(layout::object));
         let expired = catalog.retired.expire(storage, now, &in_use)?;
         root.catalog = Some(object::add(catalog, wave)?);
         Ok(expired)
@@ -334,7 +336,7 @@ impl Repository {
 }
 
 /// What the signer reads of a plain index.
-fn tail(tail: &Tail) -> IndexTail<'_> {
+pub(super) fn tail(tail: &Tail) -> IndexTail<'_> {
     IndexTail {
         path: &tail.path,
         from: tail.from,

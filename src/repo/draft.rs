@@ -23,6 +23,8 @@ pub(super) struct Draft<'a> {
     pub(super) entries: BTreeMap<Key, Entry>,
     /// What is written before the commit.
     pub(super) wave: Vec<Write>,
+    /// The objects of the state that it puts out of use.
+    pub(super) outdated: Vec<Sha256>,
     /// What nobody needs any more after it.
     pub(super) gone: Vec<String>,
     /// Whether the catalog changed, although perhaps no suite does.
@@ -50,6 +52,7 @@ impl<'a> Draft<'a> {
             suites: BTreeMap::new(),
             entries: BTreeMap::new(),
             wave: Vec::new(),
+            outdated: Vec::new(),
             gone: Vec::new(),
             noted: false,
             events: Vec::new(),

@@ -27,6 +27,8 @@ pub enum Action {
     Rollback,
     /// A package went with the preview that it was in.
     Expire,
+    /// What the suite was is kept.
+    Snapshot,
     /// The suite was signed again, with what it had.
     Refresh,
 }
@@ -45,6 +47,7 @@ impl Action {
             Self::Withdraw => "withdraw",
             Self::Rollback => "rollback",
             Self::Expire => "expire",
+            Self::Snapshot => "snapshot",
             Self::Refresh => "refresh",
         }
     }

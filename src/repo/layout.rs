@@ -1,7 +1,7 @@
 //! Where everything is in a repository, as paths relative to its root. What hosts fetch has no `+`, `~` or `:` in its path,
 //! which some servers and object stores read as something else; what starts with a dot is the farm's own.
 
-use crate::model::{Architecture, DebianVersion, FarmName, Sha256, Suite, Target};
+use crate::model::{Architecture, DebianVersion, FarmName, Sha256, Suite, Target, Timestamp};
 
 /// The folder of the repository's state.
 pub(super) const STATE: &str = ".state";
@@ -21,6 +21,10 @@ pub(super) const EVIDENCE: &str = "evidence/";
 pub(super) const APPROVALS: &str = "approvals";
 /// The folder of the suites.
 pub(super) const DISTS: &str = "dists";
+/// The folder of the dated publications, among the suites.
+pub(super) const SNAPSHOTS: &str = "snapshots";
+/// The `InRelease` that hosts saw when a dated publication was made, beside that one's own.
+pub(super) const ORIGINAL: &str = "InRelease.original";
 /// The folders of what never changes, and of the suites, where some of it is.
 pub(super) const IMMUTABLE: &[&str] = &[
     OBJECTS,
@@ -46,6 +50,19 @@ pub(super) fn dists_named(suite: &str) -> String {
     format!("{DISTS}/{suite}")
 }
 
+/// The name of the dated publication of a suite, as hosts name a suite.
+///
+/// apt joins `dists/<name>` and a package's place to one address. With the snapshots' folder below `dists` both are found
+/// without links or rules of a web server, which a bucket has neither of.
+pub(super) fn snapshot(time: Timestamp, suite: &Suite) -> String {
+    format!("{}/{suite}", snapshot_codename(time))
+}
+
+/// The codename of the dated publications of a moment: what apt expects of one, which is its name without the last part.
+pub(super) fn snapshot_codename(time: Timestamp) -> String {
+    format!("{SNAPSHOTS}/{}", time.compact())
+}
+
 /// The index of one architecture, relative to its suite's folder.
 pub(super) fn packages(architecture: Architecture) -> String {
     format!("{COMPONENT}/binary-{architecture}/Packages")
@@ -65,6 +82,20 @@ pub(super) fn by_hash(index: &str, sha256: Sha256) -> String {
 /// Whether what is at this key below the suites' folders never changes: it is named by its content, or is a patch.
 pub(super) fn is_by_content(key: &str) -> bool {
     key.contains("/by-hash/") || key.contains("/Packages.diff/T-")
+}
+
+/// Whether it is part of a dated publication.
+pub(super) fn is_of_snapshot(key: &str) -> bool {
+    let rest = key
+        .strip_prefix(DISTS)
+        .and_then(|rest| rest.strip_prefix('/'));
+    rest.and_then(|rest| rest.strip_prefix(SNAPSHOTS))
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Whether a Release lists an index' patches at this path.
+pub(super) fn is_patch_index(path: &str) -> bool {
+    path.ends_with(".diff/Index")
 }
 
 /// The most bytes that a plain index has where it is kept: hosts take a compressed one.

@@ -44,6 +44,7 @@ mod release;
 mod rollback;
 mod root;
 mod show;
+mod snapshot;
 mod storage;
 mod suite_draft;
 mod table;
@@ -70,6 +71,7 @@ pub use promote::{Promoted, Promotion};
 pub use publish::{Batch, Publication};
 pub use rollback::{RollbackRequest, RolledBack};
 pub use show::{Packages, SuiteSummary};
+pub use snapshot::Snapshot;
 pub use storage::{Action, Progress, StorageError, Trouble};
 pub use withdraw::{Withdrawal, Withdrawn};
 

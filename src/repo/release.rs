@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::Settings;
-use super::layout::COMPONENT;
 use super::log::Log;
 use super::storage::Expected;
+use super::{Settings, layout};
 use crate::model::{Suite, Timestamp};
 
 /// The field that names the audit log as it was at this publication: so the signature covers the log, and whoever keeps an
@@ -23,11 +22,8 @@ pub(super) fn release(
     log: Option<&Log>,
     listed: &[(String, Expected)],
 ) -> String {
-    let origin = settings.farm.origin();
-    let mut text = format!(
-        "Origin: {origin}\nLabel: {origin}\nSuite: {suite}\nCodename: {suite}\nDate: {}\n",
-        date.release_date()
-    );
+    let name = suite.to_string();
+    let mut text = head(settings, &name, &name, date);
     if let Some(valid_for) = settings.valid_for {
         let seconds = i64::try_from(valid_for.as_secs()).unwrap_or(i64::MAX);
         let until = Timestamp::from_seconds(date.seconds().saturating_add(seconds));
@@ -39,11 +35,35 @@ pub(super) fn release(
     if let Some(log) = log {
         text.push_str(&format!("{LOG_FIELD}: {log}\n"));
     }
-    text.push_str(&format!(
-        "Architectures: all amd64\nComponents: {COMPONENT}\nDescription: Wazo plugins of the farm {}\n\
-         Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nSHA256:\n",
-        settings.farm
-    ));
+    text.push_str("Acquire-By-Hash: yes\n");
+    text + &list(listed)
+}
+
+/// Writes the Release of what a suite was at a time, which there is never a next one of. It has no places by content: what
+/// is at its plain names does not change.
+pub(super) fn snapshot_release(
+    settings: &Settings,
+    suite: &Suite,
+    time: Timestamp,
+    listed: &[(String, Expected)],
+) -> String {
+    let name = layout::snapshot(time, suite);
+    head(settings, &name, &layout::snapshot_codename(time), time) + &list(listed)
+}
+
+fn head(settings: &Settings, suite: &str, codename: &str, date: Timestamp) -> String {
+    let (origin, farm) = (settings.farm.origin(), &settings.farm);
+    format!(
+        "Origin: {origin}\nLabel: {origin}\nSuite: {suite}\nCodename: {codename}\nDate: {}\n\
+         Architectures: all amd64\nComponents: {}\nDescription: Wazo plugins of the farm {farm}\n\
+         No-Support-for-Architecture-all: Packages\n",
+        date.release_date(),
+        layout::COMPONENT,
+    )
+}
+
+fn list(listed: &[(String, Expected)]) -> String {
+    let mut text = "SHA256:\n".to_owned();
     for (path, content) in listed {
         // Writing to a string does not fail.
         let line = writeln!(text, " {} {} {path}", content.sha256, content.size);

@@ -15,6 +15,8 @@ pub(super) struct CheckedRelease {
     pub(super) suite: String,
     /// The date, which is also the signature's.
     pub(super) date: Timestamp,
+    /// Whether it is a dated publication, which there is no next one of.
+    pub(super) dated: bool,
     /// The keys by which hosts are to know the next Release.
     pub(super) signed_by: Vec<String>,
     /// Each plain `Packages` that it lists.
@@ -42,14 +44,9 @@ pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, S
             farm.origin()
         ));
     }
-    if field("Codename")? != field("Suite")? {
-        return Err(
-            "the Release has a `Codename` other than its `Suite`: hosts know it by either"
-                .to_owned(),
-        );
-    }
     let signed_by = field("Signed-By").unwrap_or_default().split(", ");
     let date = Timestamp::from_release_date(field("Date")?).map_err(|error| error.to_string())?;
+    check_names(field("Suite")?, field("Codename")?, date)?;
     if let Ok(until) = field("Valid-Until") {
         let until = Timestamp::from_release_date(until).map_err(|error| error.to_string())?;
         if until <= date {
@@ -67,12 +64,39 @@ pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, S
     Ok(CheckedRelease {
         suite: field("Suite")?.to_owned(),
         date,
+        dated: field("Suite")?.starts_with(SNAPSHOTS),
         signed_by: signed_by
             .filter(|key| !key.is_empty())
             .map(str::to_owned)
             .collect(),
         indices: indices(&digests(listed)?)?,
     })
+}
+
+/// What the names of dated publications begin with.
+const SNAPSHOTS: &str = "snapshots/";
+
+/// Dates rise by suite, and apt knows a repository by its codename as well: both are one name. Only a dated publication has
+/// another codename, by which no host takes it for what it follows; it is of the moment in its name, so that there is never
+/// a second one.
+fn check_names(suite: &str, codename: &str, date: Timestamp) -> Result<(), String> {
+    let dated = format!("{SNAPSHOTS}{}", date.compact());
+    let good = if suite.starts_with(SNAPSHOTS) {
+        let of = suite
+            .strip_prefix(&dated)
+            .and_then(|rest| rest.strip_prefix('/'));
+        codename == dated && of.is_some_and(|of| !of.is_empty() && !of.contains('/'))
+    } else {
+        codename == suite
+    };
+    if good {
+        return Ok(());
+    }
+    Err(format!(
+        "the Release of `{}` has the codename `{}`, by which hosts would take it for something else",
+        suite.escape_debug(),
+        codename.escape_debug()
+    ))
 }
 
 /// The fields: the value on the field's own line first, then its continuation lines.
@@ -100,9 +124,11 @@ fn fields(text: &str) -> Result<BTreeMap<&str, Vec<&str>>, String> {
             .split_once(':')
             .ok_or_else(|| format!("the Release has the line `{}`", line.escape_debug()))?;
         let value = value.trim_start_matches(' ');
-        if fields.insert(name, vec![value]).is_some() {
+        // apt does not tell cases apart.
+        if fields.keys().any(|known| known.eq_ignore_ascii_case(name)) {
             return Err(format!("the Release has `{}` twice", name.escape_debug()));
         }
+        fields.insert(name, vec![value]);
         current = Some(name);
     }
     Ok(fields)
@@ -184,6 +210,30 @@ SHA256:
     }
 
     #[test]
+    fn a_dated_publication_is_of_the_moment_in_its_name() {
+        let named = |suite: &str, codename: &str| {
+            let text = GOOD.replace("Suite: bookworm", &format!("Suite: {suite}"));
+            let text = text.replace("Codename: bookworm", &format!("Codename: {codename}"));
+            check(text.as_bytes(), &FarmName::new("acme").unwrap())
+        };
+        let noon = "snapshots/20260131T120000Z";
+        let suite = format!("{noon}/bookworm");
+        assert_eq!(named(&suite, noon).unwrap().suite, suite);
+        let later = "snapshots/20260131T120001Z";
+        for (suite, codename) in [
+            (suite.as_str(), "bookworm"),
+            (&suite, &suite),
+            (&suite, later),
+            (&format!("{later}/bookworm"), later),
+            (&format!("{noon}/"), noon),
+            (&format!("{noon}/a/b"), noon),
+            ("bookworm", noon),
+        ] {
+            assert!(named(suite, codename).is_err(), "{suite} {codename}");
+        }
+    }
+
+    #[test]
     fn what_is_no_release_of_the_farm_is_refused() {
         let without = |start: &str| {
             let kept = GOOD.lines().filter(|line| !line.starts_with(start));
@@ -192,13 +242,14 @@ SHA256:
         insta::assert_snapshot!(said(&GOOD.replace("n: plugfarm-acme", "n: debian")), @"the Release is of `debian`, and this key signs for `plugfarm-acme` only");
         insta::assert_snapshot!(said(&without("Suite")), @"the Release has no `Suite`");
         insta::assert_snapshot!(said(&without("Codename")), @"the Release has no `Codename`");
-        insta::assert_snapshot!(said(&GOOD.replace("Codename: b", "Codename: b/b")), @"the Release has a `Codename` other than its `Suite`: hosts know it by either");
+        insta::assert_snapshot!(said(&GOOD.replace("Codename: b", "Codename: b/b")), @"the Release of `bookworm` has the codename `b/bookworm`, by which hosts would take it for something else");
         insta::assert_snapshot!(said(&without("Date")), @"the Release has no `Date`");
         insta::assert_snapshot!(said(&without("SHA256")), @"the Release has no `SHA256`");
         insta::assert_snapshot!(said(&without(" ")), @"the Release lists no `Packages`, so that apt would find nothing");
         insta::assert_snapshot!(said(&GOOD.replace("12:00:00 UTC", "noon")), @"`Sat, 31 Jan 2026 noon` is not a valid Release date: it must have the form `Sat, 31 Jan 2026 12:00:00 UTC`");
         insta::assert_snapshot!(said(&GOOD.replace("Label:", "Label: \nX:")), @"the Release has the line `Label: `");
         insta::assert_snapshot!(said(&GOOD.replace("Label:", "Suite: trixie\nX:")), @"the Release has `Suite` twice");
+        insta::assert_snapshot!(said(&GOOD.replace("Label:", "suite: trixie\nX:")), @"the Release has `Suite` twice");
         insta::assert_snapshot!(said(&GOOD.replace("Label:", "Valid-Until: Sat, 31 Jan 2026 11:00:00 UTC\nX:")), @"the Release is valid until a time before its date");
         insta::assert_snapshot!(said(&GOOD.replace("Label:", "\nX:")), @"the Release has the line ``");
         insta::assert_snapshot!(said(&GOOD.replace(" 3 main", " main")), @"the Release has the SHA256 line `ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad main/binary-amd64/Packages`");

@@ -20,6 +20,8 @@ pub(super) struct Session<'a> {
     generation: u64,
     suite: String,
     date: Timestamp,
+    /// Whether there is no next one, so that nobody goes on from its indices.
+    dated: bool,
     /// The indices that it lists and that were not read yet.
     unread: BTreeMap<String, Expected>,
     kept: Vec<KeptIndex>,
@@ -59,6 +61,7 @@ impl<'a> Session<'a> {
             generation,
             suite: checked.suite,
             date: checked.date,
+            dated: checked.dated,
             unread: checked.indices,
             kept: Vec::new(),
             keyring: None,
@@ -127,7 +130,10 @@ impl<'a> Session<'a> {
     /// The end of an index.
     pub(super) fn end(&mut self, path: &str, index: IndexCheck) -> Result<(), SigningError> {
         if let Some(expected) = self.unread.remove(path) {
-            self.kept.push(index.finish(expected).map_err(refused)?);
+            let kept = index.finish(expected).map_err(refused)?;
+            if !self.dated {
+                self.kept.push(kept);
+            }
         }
         Ok(())
     }

@@ -62,6 +62,7 @@ mod sign_forecast;
 mod sign_journal;
 mod sign_keys;
 mod sign_socket;
+mod snapshots;
 mod source_access;
 mod source_fetch;
 mod source_hostile;

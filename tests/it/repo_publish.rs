@@ -75,8 +75,8 @@ fn a_publication_is_what_apt_reads() {
     Architectures: all amd64
     Components: main
     Description: Wazo plugins of the farm local
-    Acquire-By-Hash: yes
     No-Support-for-Architecture-all: Packages
+    Acquire-By-Hash: yes
     SHA256:
     ");
     let packages = lab.text("dists/bookworm/main/binary-amd64/Packages");

@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::promote::names;
+use super::{refresh, snapshot};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RepoCommand;
-use crate::cli::commands::publish;
 use crate::cli::output;
 use crate::cli::usage::WrongUsage;
 use crate::model::{FailureCode, Sha256, Suite, Target, Timestamp, printable};
@@ -23,7 +23,8 @@ pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<An
         RepoCommand::Show => show(app),
         RepoCommand::Check => check(app),
         RepoCommand::Rebuild => rebuild(app),
-        RepoCommand::Refresh { suites, if_due } => refresh(app, suites, *if_due),
+        RepoCommand::Snapshot { suites, list } => snapshot::run(app, suites, *list),
+        RepoCommand::Refresh { suites, if_due } => refresh::run(app, suites, *if_due),
     }
 }
 
@@ -206,14 +207,10 @@ fn rebuild(app: &App) -> anyhow::Result<Answer> {
         .saying(lines))
 }
 
-fn refresh(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> {
-    let publisher = app.publisher()?;
-    let (repository, now) = (&publisher.repository, now());
-    let known: Vec<_> = repository
-        .suites()?
-        .into_iter()
-        .map(|one| one.suite)
-        .collect();
+/// The suites that are meant by `names`, of those that there are; all, if none is named.
+pub(super) fn chosen(repository: &Repository, names: &[String]) -> anyhow::Result<Vec<Suite>> {
+    let known = repository.suites()?.into_iter().map(|one| one.suite);
+    let known: Vec<_> = known.collect();
     for name in names {
         if !known.iter().any(|suite| suite.to_string() == *name) {
             let name = printable(name, 200);
@@ -223,28 +220,6 @@ fn refresh(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> 
             .into());
         }
     }
-    let asked = if if_due { repository.due(now)? } else { known };
     let chosen = |suite: &Suite| names.is_empty() || names.contains(&suite.to_string());
-    let mut suites: Vec<_> = asked.into_iter().filter(chosen).collect();
-    let lock = repository.lock()?;
-    let expired = repository.expire_previews(&lock, now, publisher.signer.as_ref())?;
-    suites.retain(|suite| !expired.contains(suite));
-    let refreshed = repository.refresh(&lock, &suites, now, publisher.signer.as_ref())?;
-    let removed = repository.collect(&lock, now)?;
-    let expired: Vec<_> = expired.iter().map(ToString::to_string).collect();
-    let over = expired
-        .iter()
-        .map(|suite| format!("{suite} is over, and gone"));
-    let mut lines: Vec<_> = over.collect();
-    lines.extend(refreshed.iter().map(publish::words));
-    let message = if refreshed.is_empty() {
-        "no suite is due"
-    } else {
-        "what is published is signed again"
-    };
-    lines.push(message.to_owned());
-    let rows: Vec<_> = refreshed.iter().map(publish::describe).collect();
-    Ok(Answer::done(message)
-        .with(json!({ "refreshed": rows, "expired": expired, "removed": removed }))
-        .saying(lines))
+    Ok(known.into_iter().filter(chosen).collect())
 }
