@@ -367,5 +367,8 @@ pub(super) enum RepoCommand {
         /// Only suites of whose validity (`valid_for`) a third is over
         #[arg(long)]
         if_due: bool,
+        /// Do nothing, and say what would be removed by `repository.keep`
+        #[arg(long, conflicts_with_all = ["suites", "if_due"])]
+        dry_run: bool,
     },
 }

@@ -5,6 +5,7 @@
 pub mod environment;
 mod limits;
 mod raw;
+mod raw_keep;
 mod raw_s3;
 
 use std::path::PathBuf;
@@ -87,8 +88,23 @@ pub struct RepositoryConfig {
     pub preview_time: Duration,
     /// How long hosts accept a publication. Set it only where something re-signs in time.
     pub valid_for: Option<Duration>,
+    /// What stays when `plugfarm repo refresh` clears up; everything, without it.
+    pub keep: Option<KeepConfig>,
     /// How often what a suite is becomes a dated publication; never, without it.
     pub snapshots: Option<Duration>,
+}
+
+/// What of the repository is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepConfig {
+    /// How many versions of a package each suite keeps, the newest ones.
+    pub versions: usize,
+    /// How long any version stays in a suite since it entered, and its file since it left the last one.
+    pub time: Duration,
+    /// How long dated publications stay; for ever, without it.
+    pub snapshots: Option<Duration>,
+    /// The access logs of the web servers: what hosts fetched within `time` stays.
+    pub downloads: Vec<PathBuf>,
 }
 
 /// A bucket of an object store with Amazon's S3 interface. Credentials are no settings: they come from where its clients look
@@ -182,6 +198,7 @@ impl Default for Config {
                 approvals: 1,
                 preview_time: Duration::from_secs(14 * 24 * 3600),
                 valid_for: None,
+                keep: None,
                 snapshots: None,
             },
             signer: SignerConfig::default(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use super::raw_keep::{RawKeep, check_keep};
 use super::raw_s3::{RawS3, check_s3};
 use super::{
     Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SignerConfig,
@@ -108,6 +109,7 @@ struct RawRepository {
     preview_time: Option<String>,
     valid_for: Option<String>,
     snapshots: Option<String>,
+    keep: Option<RawKeep>,
 }
 
 #[derive(Deserialize, Default)]
@@ -183,6 +185,7 @@ fn check_repository(
         preview_time: preview_time.unwrap_or(defaults.preview_time),
         valid_for: duration("repository.valid_for", raw.valid_for)?,
         snapshots: duration("repository.snapshots", raw.snapshots)?,
+        keep: raw.keep.map(check_keep).transpose()?,
     };
     if config.approvals == 0 {
         return Err(value_error(

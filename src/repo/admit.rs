@@ -111,6 +111,13 @@ impl Publishable {
         if let Some((same, reason)) = same.and_then(|same| Some((same, same.withdrawn(suite)?))) {
             return Err(RepoError::withdrawn(&same.published, reason));
         }
+        if let Some(same) = same.filter(|same| same.erased.is_some()) {
+            return Err(RepoError::VersionUsed {
+                package: same.published.package.clone(),
+                version: same.published.version.to_string(),
+                reason: "and its file is kept no more".to_owned(),
+            });
+        }
         let there = same.is_some_and(|same| same.listing(suite).is_some());
         let mut listed = history.iter().rev();
         match listed.find(|entry| entry.listed(suite).is_some()) {

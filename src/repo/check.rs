@@ -1,7 +1,7 @@
 //! Verifies every published byte: what hosts see against the state, and the state against the packages and their evidence.
 
 use super::catalog::{Catalog, Unused};
-use super::entry::Published;
+use super::entry::Entry;
 use super::root::{Root, SuiteRoot};
 use super::storage::{Expected, Object};
 use super::table::Table;
@@ -43,7 +43,7 @@ impl Repository {
         let catalog = readable(root.catalog(self.storage()), problems)?.unwrap_or_default();
         for leaf in catalog.ledger.leaves() {
             for entry in readable(leaf.load(self.storage()), problems)?.unwrap_or_default() {
-                self.check_package(&entry.published, problems)?;
+                self.check_package(&entry, problems)?;
                 let approvals = entry.listings.values().flat_map(|own| &own.approvals);
                 for digest in approvals {
                     self.check_approval(entry.published.sha256, *digest, problems)?;
@@ -173,24 +173,24 @@ impl Repository {
         Ok(())
     }
 
-    fn check_package(
-        &self,
-        published: &Published,
-        problems: &mut Vec<String>,
-    ) -> Result<(), RepoError> {
-        self.check_bytes(&published.filename, published.expected(), problems)?;
+    fn check_package(&self, entry: &Entry, problems: &mut Vec<String>) -> Result<(), RepoError> {
+        let published = &entry.published;
+        if entry.erased.is_none() {
+            self.check_bytes(&published.filename, published.expected(), problems)?;
+        }
         match published.statement {
-            Some(digest) => self.check_evidence(published, digest, problems),
+            Some(digest) => self.check_evidence(entry, digest, problems),
             None => Ok(()),
         }
     }
 
     fn check_evidence(
         &self,
-        published: &Published,
+        entry: &Entry,
         digest: Sha256,
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
+        let published = &entry.published;
         let key = layout::attestation(published.sha256);
         let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)? else {
             problems.push(format!("{key} is missing"));
@@ -219,6 +219,9 @@ impl Repository {
         };
         if proof.deb().sha256 != published.sha256 {
             problems.push(format!("{key} is about another package"));
+        }
+        if entry.erased.is_some() {
+            return Ok(());
         }
         for companion in proof.companions() {
             let key = layout::evidence(published.sha256, &companion.name);

@@ -79,9 +79,11 @@ impl Repository {
                 for digest in approvals {
                     reachable.add(&layout::approval(published.sha256, *digest));
                 }
-                reachable.add(&published.filename);
                 reachable.add(&layout::attestation(published.sha256));
-                reachable.packages.insert(published.sha256.to_string());
+                if entry.erased.is_none() {
+                    reachable.add(&published.filename);
+                    reachable.packages.insert(published.sha256.to_string());
+                }
             }
         }
         for pending in &catalog.pending {

@@ -92,6 +92,9 @@ pub struct Entry {
     pub published: Published,
     /// Where it is, by suite.
     pub(super) listings: BTreeMap<String, Listing>,
+    /// Since when its file is not there any more, if so. It never enters a suite again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) erased: Option<Timestamp>,
 }
 
 impl Listing {
@@ -114,6 +117,7 @@ impl Entry {
         Self {
             published,
             listings: BTreeMap::new(),
+            erased: None,
         }
     }
 
@@ -152,6 +156,15 @@ impl Entry {
         let name = target.codename();
         let mut own = suites.filter_map(|suite| suite.strip_prefix(name));
         own.any(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// When the last suite that had it lost it; nothing, if one has it now.
+    pub(super) fn left(&self) -> Option<Timestamp> {
+        let mut left = None;
+        for listing in self.listings.values() {
+            left = left.max(Some(listing.removed?));
+        }
+        left
     }
 
     /// Whether any suite has withdrawn it.

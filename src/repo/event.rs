@@ -25,8 +25,12 @@ pub enum Action {
     Withdraw,
     /// An older package entered the suite again, under a higher version.
     Rollback,
-    /// A package went with the preview that it was in.
+    /// A package went with the preview that it was in, or a dated publication was over.
     Expire,
+    /// A package left the suite: there are enough newer ones.
+    Retire,
+    /// The files of a package went, which no suite had for long.
+    Erase,
     /// What the suite was is kept.
     Snapshot,
     /// The suite was signed again, with what it had.
@@ -47,6 +51,8 @@ impl Action {
             Self::Withdraw => "withdraw",
             Self::Rollback => "rollback",
             Self::Expire => "expire",
+            Self::Retire => "retire",
+            Self::Erase => "erase",
             Self::Snapshot => "snapshot",
             Self::Refresh => "refresh",
         }
@@ -88,8 +94,9 @@ pub struct Event {
     /// Who wanted it; none, if the farm itself did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,
-    /// In which suite.
-    pub suite: Suite,
+    /// In which suite; none, if it was in none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<Suite>,
     /// To which package; none, if it is about the whole suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
@@ -118,12 +125,25 @@ impl Event {
         }
     }
 
+    /// What `by` did to a package that is in no suite.
+    pub(super) fn of_package(action: Action, published: &Published, by: Option<&Actor>) -> Self {
+        Self {
+            action,
+            by: by.cloned(),
+            suite: None,
+            about: Some(About::of(published)),
+            phased: None,
+            reason: None,
+            approvals: Vec::new(),
+        }
+    }
+
     /// What `by` did to the whole of `suite`.
     pub(super) fn of_suite(action: Action, suite: &Suite, by: Option<&Actor>) -> Self {
         Self {
             action,
             by: by.cloned(),
-            suite: suite.clone(),
+            suite: Some(suite.clone()),
             about: None,
             phased: None,
             reason: None,

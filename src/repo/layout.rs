@@ -140,6 +140,11 @@ pub(super) fn approval(package: Sha256, approval: Sha256) -> String {
     format!("{APPROVALS}/{package}/{approval}.intoto.jsonl")
 }
 
+/// The folder of the pieces of evidence of the package with this digest.
+pub(super) fn evidence_folder(sha256: Sha256) -> String {
+    format!("{EVIDENCE}{sha256}")
+}
+
 /// A piece of evidence of the package with this digest; `name` is the file's name in the statement.
 pub(super) fn evidence(sha256: Sha256, name: &str) -> String {
     format!("evidence/{sha256}/{}", plain(name))

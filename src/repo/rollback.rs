@@ -164,7 +164,7 @@ impl Repository {
         let statement = proof.statement();
         let version = bad.version.bringing_back(statement.plugin_version())?;
         if let Some(known) = draft.find(&older.package, &version)? {
-            return again(known.published, older);
+            return again(known, older);
         }
         let (repacked, deb) = self.repack(older, &version, statement.commit_time())?;
         let expected = Expected::of(&deb);
@@ -239,14 +239,20 @@ impl Repository {
 }
 
 /// What another channel went back to before, if it is the same.
-fn again(known: Published, older: &Published) -> Result<Published, RepoError> {
-    if known.content == older.content {
+fn again(known: Entry, older: &Published) -> Result<Published, RepoError> {
+    let there = known.erased.is_none();
+    let known = known.published;
+    if there && known.content == older.content {
         return Ok(known);
     }
     Err(RepoError::VersionUsed {
         package: known.package,
         version: known.version.to_string(),
-        reason: "with other content".to_owned(),
+        reason: if there {
+            "with other content".to_owned()
+        } else {
+            "and its file is kept no more".to_owned()
+        },
     })
 }
 
@@ -278,7 +284,8 @@ fn older<'a>(
     let mut below = history
         .iter()
         .rev()
-        .filter(|one| one.published.version < bad.version && one.listed(suite).is_some());
+        .filter(|one| one.published.version < bad.version && one.listed(suite).is_some())
+        .filter(|one| one.erased.is_none());
     let found = match &request.to {
         Some(to) => below.find(|one| one.published.version == *to),
         None => below.find(|one| one.published.content != bad.content && !one.was_withdrawn()),
@@ -289,7 +296,7 @@ fn older<'a>(
         }
         (Some(found), _) => Ok(found),
         (None, Some(to)) => Err(nothing(format!(
-            "{suite} never had {package} {to}, or it is not below {}",
+            "{suite} never had {package} {to}, its file is kept no more, or it is not below {}",
             bad.version
         ))),
         (None, None) => Err(nothing(format!(

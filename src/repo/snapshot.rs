@@ -126,7 +126,7 @@ impl Repository {
         list.map_or(Ok(Vec::new()), |list| object::load(self.storage(), list))
     }
 
-    fn snapshots_of(&self, draft: &Draft<'_>) -> Result<Vec<Snapshot>, RepoError> {
+    pub(super) fn snapshots_of(&self, draft: &Draft<'_>) -> Result<Vec<Snapshot>, RepoError> {
         let list = draft.catalog.snapshots;
         list.map_or(Ok(Vec::new()), |list| object::load(self.storage(), list))
     }

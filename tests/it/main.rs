@@ -48,6 +48,7 @@ mod repo_lab;
 mod repo_migrate;
 mod repo_publish;
 mod repo_s3;
+mod retention;
 mod rights;
 mod rollback;
 mod sandbox_attacks;

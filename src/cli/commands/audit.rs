@@ -107,7 +107,7 @@ fn describe(audited: &Audited, evidence: &Evidence) -> Value {
         "time": audited.time.rfc3339(),
         "action": event.action,
         "by": event.by,
-        "suite": event.suite.to_string(),
+        "suite": event.suite.as_ref().map(ToString::to_string),
         "package": about.map(|about| &about.package),
         "version": about.map(|about| &about.version),
         "sha256": about.map(|about| about.sha256),
@@ -125,8 +125,10 @@ fn describe(audited: &Audited, evidence: &Evidence) -> Value {
 
 fn words(audited: &Audited, evidence: &Evidence) -> String {
     let (time, event) = (audited.time, &audited.event);
-    let (action, suite) = (event.action.word(), &event.suite);
-    let mut text = format!("{time}  {action:<8} {suite}");
+    let mut text = format!("{time}  {:<8}", event.action.word());
+    if let Some(suite) = &event.suite {
+        text.push_str(&format!(" {suite}"));
+    }
     if let Some(about) = &event.about {
         text.push_str(&format!("  {} {}", about.package, about.version));
     }

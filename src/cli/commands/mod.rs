@@ -12,6 +12,7 @@ pub(super) mod publish;
 pub(super) mod rebuild;
 mod refresh;
 pub(super) mod repo;
+mod retention;
 pub(super) mod rollback;
 pub(super) mod signer;
 mod snapshot;

@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::repo::chosen;
-use super::{publish, snapshot};
+use super::{publish, retention, snapshot};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::model::Suite;
 use crate::pipeline::now;
+use crate::repo::Retired;
 
 pub(super) fn run(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> {
     let publisher = app.publisher()?;
@@ -26,6 +27,10 @@ pub(super) fn run(app: &App, names: &[String], if_due: bool) -> anyhow::Result<A
         None => Vec::new(),
     };
     let kept = repository.snapshot(&lock, &unkept, now, signer)?;
+    let retired = match retention::policy(app, now)? {
+        Some(policy) => repository.retire(&lock, &policy, now, signer)?,
+        None => Retired::default(),
+    };
     let removed = repository.collect(&lock, now)?;
     let expired: Vec<_> = expired.iter().map(ToString::to_string).collect();
     let over = expired
@@ -34,6 +39,7 @@ pub(super) fn run(app: &App, names: &[String], if_due: bool) -> anyhow::Result<A
     let mut lines: Vec<_> = over.collect();
     lines.extend(refreshed.iter().map(publish::words));
     lines.extend(kept.iter().map(snapshot::words));
+    lines.extend(retention::words(&retired));
     let message = if refreshed.is_empty() {
         "no suite is due"
     } else {
@@ -47,6 +53,7 @@ pub(super) fn run(app: &App, names: &[String], if_due: bool) -> anyhow::Result<A
             "refreshed": rows,
             "expired": expired,
             "snapshots": snapshots,
+            "retired": retention::describe(&retired),
             "removed": removed,
         }))
         .saying(lines))

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::promote::names;
-use super::{refresh, snapshot};
+use super::{refresh, retention, snapshot};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RepoCommand;
@@ -24,7 +24,8 @@ pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<An
         RepoCommand::Check => check(app),
         RepoCommand::Rebuild => rebuild(app),
         RepoCommand::Snapshot { suites, list } => snapshot::run(app, suites, *list),
-        RepoCommand::Refresh { suites, if_due } => refresh::run(app, suites, *if_due),
+        RepoCommand::Refresh { dry_run: true, .. } => retention::preview(app),
+        RepoCommand::Refresh { suites, if_due, .. } => refresh::run(app, suites, *if_due),
     }
 }
 
