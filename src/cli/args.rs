@@ -364,7 +364,7 @@ pub(super) enum RepoCommand {
         /// Only these suites; without it, all of them
         #[arg(long = "suite", value_name = "SUITE")]
         suites: Vec<String>,
-        /// Only suites of whose validity (`valid_for`) a third is over
+        /// Only suites of whose validity (`valid_for`) a third is over, or that got packages since the last time
         #[arg(long)]
         if_due: bool,
         /// Do nothing, and say what would be removed by `repository.keep`

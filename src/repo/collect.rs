@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::log::Log;
 use super::migrate::old_name;
-use super::root::Root;
+use super::root::{Root, SuiteRoot};
 use super::{RepoError, RepoLock, Repository, layout};
 use crate::model::{Sha256, Timestamp};
 
@@ -104,7 +104,7 @@ impl Repository {
         }
         let objects = catalog.retired.objects();
         let objects = objects.chain(root.catalog).chain(catalog.snapshots);
-        let tables = root.suites.values().map(|suite| suite.table);
+        let tables = root.suites.values().flat_map(SuiteRoot::objects);
         for digest in objects.chain(tables) {
             reachable.add(&layout::object(digest));
         }

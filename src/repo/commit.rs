@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::contents::Contents;
 use super::draft::Draft;
 use super::log::{Log, Record};
 use super::release::release;
@@ -205,6 +206,8 @@ impl Repository {
             table.apply(self.storage(), &folder, &draft.edits, draft.date, date)?
         };
         wave.append(&mut indexed.wave);
+        let contents = draft.contents.iter().flat_map(Contents::listed);
+        indexed.listed.extend(contents);
         let suite = SuiteRoot {
             suite: draft.suite.clone(),
             generation: draft.generation + 1,
@@ -212,6 +215,7 @@ impl Repository {
             packages: draft.packages,
             table: object::add(&indexed.table, wave)?,
             keyring,
+            contents: draft.contents.clone(),
             patches: indexed.table.patches.clone(),
             release: release(self.settings(), &draft.suite, date, log, &indexed.listed),
             release_gpg: String::new(),
@@ -294,7 +298,7 @@ impl Repository {
         let mut in_use: BTreeSet<String> = leaves.map(|leaf| layout::object(leaf.digest)).collect();
         for suite in root.suites.values() {
             in_use.extend(suite.keys().into_keys());
-            in_use.insert(layout::object(suite.table));
+            in_use.extend(suite.objects().map(layout::object));
         }
         // Each publication replaces plain indices; of some there is no next one.
         let plain = |root: &Root| -> BTreeSet<String> {

@@ -15,7 +15,7 @@ use crate::model::{Actor, DebianVersion, Sha256, Suite, Timestamp};
 /// Changes to the repository, of which nobody knows yet.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
-    storage: &'a dyn Storage,
+    pub(super) storage: &'a dyn Storage,
     pub(super) root: Root,
     pub(super) catalog: Catalog,
     pub(super) suites: BTreeMap<String, SuiteDraft>,

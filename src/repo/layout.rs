@@ -104,7 +104,16 @@ const MAX_PLAIN: u64 = 1 << 20;
 /// Whether the repository has the file that a Release lists at this path. Every index is listed in plain form, too, without
 /// which apt finds nothing.
 pub(super) fn is_stored(path: &str, size: u64) -> bool {
-    !path.ends_with("/Packages") || size <= MAX_PLAIN
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match name {
+        "Packages" => size <= MAX_PLAIN,
+        _ => !name.starts_with("Contents-") || name.ends_with(".gz"),
+    }
+}
+
+/// The Contents index of one architecture, relative to its suite's folder.
+pub(super) fn contents(architecture: Architecture) -> String {
+    format!("{COMPONENT}/Contents-{architecture}")
 }
 
 /// The list of an index' patches, relative to its suite's folder.

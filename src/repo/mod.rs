@@ -18,6 +18,7 @@ mod check;
 mod check_index;
 mod collect;
 mod commit;
+mod contents;
 mod downloads;
 mod draft;
 mod entry;

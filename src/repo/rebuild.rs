@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::contents::Contents;
 use super::root::{Root, SuiteRoot};
 use super::storage::{Storage, Write};
 use super::table::Table;
@@ -55,13 +56,17 @@ impl Repository {
         let ledger = root.catalog(storage)?.ledger;
         let stanzas = ledger.stanzas(storage, &suite.suite)?;
         let indexed = table.rebuild(&layout::dists(&suite.suite), &stanzas)?;
-        if indexed.listed != suite.listed() {
+        let mut listed = indexed.listed;
+        listed.extend(suite.contents.iter().flat_map(Contents::listed));
+        if listed != suite.listed() {
             return Err(RepoError::State {
                 place: storage.place(&layout::object(suite.table)),
                 reason: format!("{} would not be what was signed", suite.suite),
             });
         }
-        Ok((indexed.wave, indexed.copies))
+        let mut wave = indexed.wave;
+        wave.append(&mut self.rebuild_contents(suite)?);
+        Ok((wave, indexed.copies))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Catalog;
+use super::contents::Contents;
 use super::log::Log;
 use super::storage::{Expected, Storage, Tag};
 use super::{RepoError, layout, object};
@@ -52,6 +53,9 @@ pub(super) struct SuiteRoot {
     pub(super) table: Sha256,
     /// The keyring package that hosts of its target take as their first trust: its place, and what its bytes are.
     pub(super) keyring: Option<Placed>,
+    /// The Contents indices; none before the first `repo refresh`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) contents: Option<Contents>,
     /// The patches that `Packages.diff/Index` names.
     pub(super) patches: Vec<Placed>,
     /// The Release file.
@@ -135,6 +139,12 @@ impl Root {
 }
 
 impl SuiteRoot {
+    /// The objects that it names.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Sha256> {
+        let contents = self.contents.as_ref().map(|contents| contents.packages);
+        [self.table].into_iter().chain(contents)
+    }
+
     /// What the suite's Release lists.
     pub(super) fn listed(&self) -> Vec<(String, Expected)> {
         listed(&self.release)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::contents::{Contents, Made};
 use super::entry::Published;
 use super::root::SuiteRoot;
 use super::storage::Storage;
@@ -57,6 +58,8 @@ pub(super) struct SuiteDraft {
     /// What of it is in use no more, unless it turns out to be so still.
     pub(super) retired: BTreeMap<String, Sha256>,
     pub(super) table: Table,
+    /// Its Contents indices, which may be outdated.
+    pub(super) contents: Option<Contents>,
     /// What changes in its indices.
     pub(super) edits: Edits,
     /// Whether there is time to compress its indices better.
@@ -74,6 +77,7 @@ impl SuiteDraft {
             date: None,
             retired: BTreeMap::new(),
             table: Table::empty()?,
+            contents: None,
             edits: Edits::default(),
             compact: false,
             packages: 0,
@@ -90,9 +94,18 @@ impl SuiteDraft {
             date: Some(root.date),
             retired,
             table: object::load(storage, root.table)?,
+            contents: root.contents.clone(),
             edits: Edits::default(),
             compact: false,
             packages: root.packages,
         })
+    }
+
+    /// How far it is.
+    pub(super) fn made(&self) -> Made {
+        Made {
+            entered: self.table.next,
+            packages: self.packages,
+        }
     }
 }

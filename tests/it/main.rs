@@ -16,6 +16,7 @@ mod audit;
 mod channels;
 mod channels_lab;
 mod command_line;
+mod contents;
 mod deb_fixture;
 mod deb_lifecycle;
 mod deb_memory;

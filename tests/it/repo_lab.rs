@@ -322,9 +322,12 @@ pub(crate) fn read_strictly_from(
         .lines()
         .filter_map(|line| line.strip_prefix(' '))
         .collect();
-    assert!((6..=7).contains(&listed.len()), "{release}");
+    assert!((6..=11).contains(&listed.len()), "{release}");
     for line in listed {
         let words: Vec<_> = line.split(' ').collect();
+        if words[2].contains("/Contents-") && !words[2].ends_with(".gz") {
+            continue;
+        }
         let (digest, path) = (words[0], Path::new(words[2]));
         let place = folder
             .join(path.with_file_name("by-hash/SHA256"))
