@@ -1,24 +1,27 @@
 //! A folder of this machine as storage.
 //!
-//! A file is whole or not there: it is written below `.tmp`, synced, renamed, and its folder synced once per wave. What is
-//! left in `.tmp` belongs to a writer that was killed, and goes when the next one takes the lock.
+//! A file is whole or not there: it is written below `.tmp`, synced, renamed, and its folder synced once per wave ([`fs_sync`]).
+//! What is left in `.tmp` belongs to a writer that was killed, and goes when the next one takes the lock.
 
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use fs_err as fs;
 
 use super::fs_lock;
+use super::fs_sync::{self, Ready};
 use super::{Content, Expected, Kind, Lease, Listed, Object, Storage, StorageError, Tag, Write};
 use crate::model::{Sha256, Sha256Writer, Timestamp};
 
-/// Everybody may read what is published.
-const FILE_MODE: u32 = 0o644;
+/// Everybody may enter.
 const FOLDER_MODE: u32 = 0o755;
+
+/// How many files of one wave are open at once.
+const OPEN: usize = 64;
 
 /// Files on their way to their places.
 const TEMPORARY: &str = ".tmp";
@@ -40,7 +43,9 @@ impl Storage for FsStorage {
         let Some(file) = open(&path)? else {
             return Ok(None);
         };
-        let mut bytes = Vec::new();
+        let size = file.metadata().map_err(failed())?.len().min(limit);
+        // One byte more than there is shows the end.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(failed())?;
@@ -78,15 +83,21 @@ impl Storage for FsStorage {
 
     fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
         let mut folders = BTreeSet::new();
-        for write in &wave {
-            if write.kind == Kind::Immutable && self.digest(&write.key)? == Some(write.expected) {
-                continue;
+        for part in wave.chunks(OPEN) {
+            let mut ready = Vec::new();
+            for write in part {
+                // Whoever put it there may have been killed before the folder was on the disk.
+                folders.extend(self.path(&write.key).parent().map(Path::to_owned));
+                // What is there and is not that is damaged, for its place is named by its content.
+                let immutable = write.kind == Kind::Immutable;
+                if !immutable || self.digest(&write.key)? != Some(write.expected) {
+                    ready.push(self.ready(write, &mut folders)?);
+                }
             }
-            // What is there is damaged, for its place is named by its content.
-            self.place_file(write)?;
-            folders.extend(self.path(&write.key).parent().map(Path::to_owned));
+            fs_sync::files(&ready)?;
+            ready.into_iter().try_for_each(Ready::place)?;
         }
-        folders.iter().try_for_each(|folder| sync_folder(folder))
+        fs_sync::folders(folders)
     }
 
     fn swap(
@@ -96,7 +107,7 @@ impl Storage for FsStorage {
         seen: Option<&Tag>,
         date: Timestamp,
     ) -> Result<Option<Tag>, StorageError> {
-        make_folder(&self.root)?;
+        make_root(&self.root)?;
         let _only = fs_lock::exclusive(&self.path(SWAP))?;
         let found = self.digest(key)?.map(|found| tag(found.sha256));
         if found.as_ref() != seen {
@@ -144,7 +155,7 @@ impl Storage for FsStorage {
     }
 
     fn acquire(&self, patience: Duration) -> Result<Box<dyn Lease>, StorageError> {
-        make_folder(&self.root)?;
+        make_root(&self.root)?;
         let lease = fs_lock::acquire(&self.path(WRITER), patience)?;
         for left in self.list(TEMPORARY)? {
             remove(&self.path(&left.key))?;
@@ -170,37 +181,37 @@ impl FsStorage {
         self.root.join(key)
     }
 
-    /// Makes the file, and renames it to its place; its folder is not synced yet.
-    fn place_file(&self, write: &Write) -> Result<(), StorageError> {
+    /// Makes the file, which is not at its place yet. What changes in `folders` is not on the disk yet, either.
+    fn ready(&self, write: &Write, folders: &mut BTreeSet<PathBuf>) -> Result<Ready, StorageError> {
         let path = self.path(&write.key);
-        make_folder(path.parent().unwrap_or(&self.root))?;
-        let temporary = self.path(TEMPORARY);
-        make_folder(&temporary)?;
-        let date = match write.kind {
-            Kind::Immutable => None,
-            Kind::Replaced { date } => Some(date),
-        };
-        match &write.content {
-            Content::Bytes(bytes) => self.fill(write, &mut bytes.as_ref(), date),
+        let folder = path.parent().unwrap_or(&self.root);
+        make_folder(folder, folders)?;
+        make_folder(&self.path(TEMPORARY), folders)?;
+        let file = match &write.content {
+            Content::Bytes(bytes) => self.fill(write, &mut bytes.as_ref())?,
             Content::File(from) => {
                 let mut file = fs::File::open(from).map_err(StorageError::io("read", from))?;
-                self.fill(write, &mut file, date)
+                self.fill(write, &mut file)?
             }
             Content::Copy(from) if self.digest(from)? == Some(write.expected) => {
-                self.link(&self.path(from), &path, date)
+                self.link(&self.path(from), &path)?
             }
-            Content::Copy(from) => Err(StorageError::Damaged {
-                place: self.place(from),
-            }),
-        }
+            Content::Copy(from) => {
+                let place = self.place(from);
+                return Err(StorageError::Damaged { place });
+            }
+        };
+        let linked = matches!(write.content, Content::Copy(_));
+        let ready = Ready { file, path, linked };
+        ready.settle(write.kind)?;
+        Ok(ready)
     }
 
     fn fill(
         &self,
         write: &Write,
         reader: &mut dyn Read,
-        date: Option<Timestamp>,
-    ) -> Result<(), StorageError> {
+    ) -> Result<tempfile::NamedTempFile<File>, StorageError> {
         let path = self.path(&write.key);
         let failed = || StorageError::io("write", &path);
         let file = tempfile::NamedTempFile::new_in(self.path(TEMPORARY)).map_err(failed())?;
@@ -211,29 +222,25 @@ impl FsStorage {
             .and_then(|_| writer.flush())
             .map_err(failed())?;
         let (file, found, size) = writer.finish();
-        if (found, size) != (write.expected.sha256, write.expected.size) {
+        if (found, size) == (write.expected.sha256, write.expected.size) {
+            Ok(file)
+        } else {
             let place = self.place(&write.key);
-            return Err(StorageError::Mismatch { place, found });
+            Err(StorageError::Mismatch { place, found })
         }
-        settle(file.as_file(), date).map_err(failed())?;
-        file.persist(&path)
-            .map(drop)
-            .map_err(|error| failed()(error.error))
     }
 
     /// Gives a file, which is on the disk already, one more name.
-    fn link(&self, from: &Path, path: &Path, date: Option<Timestamp>) -> Result<(), StorageError> {
-        let failed = || StorageError::io("write", path);
+    fn link(
+        &self,
+        from: &Path,
+        path: &Path,
+    ) -> Result<tempfile::NamedTempFile<File>, StorageError> {
         let linked = tempfile::Builder::new().make_in(self.path(TEMPORARY), |name| {
             fs::hard_link(from, name)?;
             File::open(name)
         });
-        let file = linked.map_err(failed())?;
-        settle(file.as_file(), date).map_err(failed())?;
-        let temporary = file.path().to_owned();
-        file.persist(path).map_err(|error| failed()(error.error))?;
-        // A file is not renamed to another name of itself.
-        remove(&temporary)
+        linked.map_err(StorageError::io("write", path))
     }
 }
 
@@ -269,34 +276,27 @@ fn remove(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// Gives a file its rights, whatever the process' umask took away, and its date; then it is on the disk.
-fn settle(file: &File, date: Option<Timestamp>) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
-    if let Some(date) = date {
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(date.unsigned()))?;
-    }
-    file.sync_all()
-}
-
-/// Makes a folder that everybody may enter, and those above it.
-fn make_folder(path: &Path) -> Result<(), StorageError> {
+/// Makes a folder that everybody may enter, and those above it. What changes in `folders` is not on the disk yet.
+fn make_folder(path: &Path, folders: &mut BTreeSet<PathBuf>) -> Result<(), StorageError> {
     if path.is_dir() {
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        make_folder(parent)?;
+        make_folder(parent, folders)?;
+        folders.insert(parent.to_owned());
     }
     let made = match fs::create_dir(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         made => made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))),
     };
-    made.map_err(StorageError::io("make", path))?;
-    path.parent().map_or(Ok(()), sync_folder)
+    made.map_err(StorageError::io("make", path))
 }
 
-fn sync_folder(path: &Path) -> Result<(), StorageError> {
-    let synced = fs::File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(StorageError::io("sync", path))
+/// Makes the repository's own folder, which is on the disk then.
+fn make_root(path: &Path) -> Result<(), StorageError> {
+    let mut folders = BTreeSet::new();
+    make_folder(path, &mut folders)?;
+    fs_sync::folders(folders)
 }
 
 #[cfg(test)]

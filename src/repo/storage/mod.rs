@@ -6,6 +6,7 @@
 mod error;
 mod fs;
 mod fs_lock;
+mod fs_sync;
 mod s3;
 #[cfg(test)]
 mod suite;
