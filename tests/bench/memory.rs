@@ -16,6 +16,7 @@
 
 #[path = "../it/farm.rs"]
 mod farm;
+mod peak;
 mod samples;
 
 use std::fs;
@@ -86,7 +87,7 @@ fn build(farm: &TestFarm, plugin: &Path, folder: &Path, samples: &mut Samples) -
     let out = folder.join("built");
     let arguments = ["build", plugin.to_str().unwrap(), "--json", "--out"];
     let command = farm.command(&[&arguments[..], &[out.to_str().unwrap()]].concat());
-    let report = peak(command, folder, samples).json();
+    let report = measured(&command, folder, samples).json();
     let artifacts = report["artifacts"].as_array().unwrap();
     PathBuf::from(artifacts[0]["path"].as_str().unwrap())
 }
@@ -105,21 +106,12 @@ fn pack(deb: &Path, folder: &Path, samples: &mut Samples) {
         .arg("--build")
         .arg(&tree)
         .arg(folder.join("again.deb"));
-    peak(command, folder, samples);
+    measured(&command, folder, samples);
     fs::remove_dir_all(tree).unwrap();
 }
 
-/// Runs `command` below GNU time, which is small itself: what a child had in memory before its `exec` counts too.
-fn peak(command: Command, folder: &Path, samples: &mut Samples) -> Ran {
-    let report = folder.join("peak");
-    let mut timed = Command::new("/usr/bin/time");
-    timed.args(["--format=%M", "--output"]).arg(&report);
-    timed.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        timed.env(name, value.unwrap());
-    }
-    let ran = Ran::from(timed.output().unwrap()).succeeds();
-    let text = fs::read_to_string(report).unwrap();
-    samples.push(text.trim().parse().unwrap());
-    ran
+fn measured(command: &Command, folder: &Path, samples: &mut Samples) -> Ran {
+    let (output, kib) = peak::peak(command, folder);
+    samples.push(kib);
+    Ran::from(output).succeeds()
 }

@@ -1,36 +1,65 @@
-//! Adding one package to a repository of N with reprepro, aptly and apt-ftparchive.
+//! Adding one package to a repository of N packages: the farm's, in a folder and in a bucket, against reprepro, aptly and
+//! apt-ftparchive, in turns.
 //!
 //! Run it with `cargo bench --profile dev --bench publication -- 1000 10000`; one JSON object per N goes to standard output.
-//! Each program gets the same packages and signs with the same key, with the indices that it makes by default: reprepro gz;
-//! aptly gz, bz2 and by-hash; apt-ftparchive, with its cache, what a person adds, gz and xz.
+//! Everybody gets the same packages. The farm writes gz, xz, by-hash and patches, signs by its own key, and has everything on
+//! the disk in the end (fsync); `process` is a process that goes on running, `command` is `plugfarm publish`. The bucket is one
+//! of SeaweedFS on this machine; it begins as a copy of the folder without its pool, which publishing does not read.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     dead_code,
     unreachable_pub,
+    unfulfilled_lint_expectations,
     reason = "a measurement may stop at the first surprise, and tells less than the stories do"
 )]
 
+use plugfarm::{evidence, model};
+
+#[path = "../../src/evidence/sample.rs"]
+mod facts;
+#[path = "../it/fault_proxy.rs"]
+mod fault_proxy;
+#[path = "../it/object_store.rs"]
+mod object_store;
+mod peak;
+mod peers;
+mod publisher;
+#[path = "../it/repo_lab.rs"]
+mod repo_lab;
 mod samples;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fault_proxy::FaultProxy;
+use object_store::{BUCKET, CREDENTIALS, ObjectStore, ask};
+use peers::{PEERS, Peers};
+use plugfarm::app::App;
+use publisher::{ROLE, Resident, publish};
+use repo_lab::{Package, files};
 use samples::{Rounds, Samples};
 use serde_json::{Map, Value, json};
 
 /// How often one more package is added.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 
-/// How many packages a program is told of at once.
+/// How many of them go into the bucket through the proxy that counts.
+const COUNTED: usize = 3;
+
+/// How many packages are published at once until there are N.
 const BATCH: usize = 1_000;
 
 fn main() {
-    let mut sizes: Vec<usize> = std::env::args()
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [role, data, config] = words.as_slice()
+        && role == ROLE
+    {
+        return publisher::run(data, config);
+    }
+    let mut sizes: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![1_000, 10_000];
     }
@@ -39,36 +68,60 @@ fn main() {
     }
 }
 
-type Add = fn(&Workshop, &[PathBuf]);
-
 fn measure(size: usize) -> Value {
-    let workshop = Workshop::new();
-    let debs: Vec<_> = (0..size + ROUNDS)
-        .map(|number| workshop.deb(number))
-        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let farm = Farm::new(folder.path().join("farm"), "{}\n");
+    let debs = farm.make(size + 2 * ROUNDS + 2);
     let (first, more) = debs.split_at(size);
-    let peers: [(&str, Add); 3] = [
-        ("reprepro", reprepro),
-        ("aptly", aptly),
-        ("apt_ftparchive", apt_ftparchive),
-    ];
-    let mut results = Map::new();
-    for (name, add) in peers {
-        let start = Instant::now();
-        add(&workshop, first);
-        let load = start.elapsed();
-        let (mut rounds, mut samples) = (Rounds::new(ROUNDS), Samples::default());
-        while let Some(round) = rounds.next() {
-            samples.push_time(time(|| add(&workshop, &more[round - 1..round])));
-        }
-        let result = json!({
-            "load_s": load.as_secs_f64(),
-            "add_one_ms": samples.json(),
-            "samples": rounds.json(),
-        });
-        results.insert(name.to_owned(), result);
+    let (warm, more) = more.split_at(2);
+    let mut loads = Map::new();
+    let load = time(|| farm.fill(first));
+    loads.insert("plugfarm".to_owned(), json!(load.as_secs_f64()));
+    let peers = Peers::new(folder.path().join("peers"));
+    for (name, add) in PEERS {
+        let load = time(|| add(&peers, first));
+        loads.insert(name.to_owned(), json!(load.as_secs_f64()));
     }
-    json!({ "packages": size, "programs": results })
+
+    let store = ObjectStore::seaweed();
+    let away = farm.in_bucket(folder.path().join("away"), &store);
+    let (mut near, mut far) = (farm.resident(), away.resident());
+    near.add(&warm[0]);
+    far.add(&warm[0]);
+    let [mut process, mut command, mut memory, mut bucket] = [(); 4].map(|()| Samples::default());
+    let mut others = PEERS.map(|_| Samples::default());
+    let mut rounds = Rounds::new(ROUNDS);
+    while let Some(round) = rounds.next() {
+        let (deb, another) = (&more[2 * round - 2], &more[2 * round - 1]);
+        pause();
+        process.push_time(near.add(deb));
+        bucket.push_time(far.add(deb));
+        for ((_, add), samples) in PEERS.iter().zip(&mut others) {
+            samples.push_time(time(|| add(&peers, std::slice::from_ref(deb))));
+        }
+        pause();
+        let (took, kib) = farm.command(another);
+        command.push_time(took);
+        memory.push(kib);
+    }
+    let counted = away.count(&store, &more[1..]);
+    let mut result = json!({
+        "bench": "publication",
+        "packages": size,
+        "samples": rounds.json(),
+        "load_s": loads,
+        "process": { "add_ms": process.json(), "peak_kib": near.end() },
+        "command": { "add_ms": command.json(), "peak_kib": memory.json() },
+        "bucket": { "add_ms": bucket.json(), "peak_kib": far.end(), "counted": counted },
+    });
+    for ((name, _), samples) in PEERS.iter().zip(&others) {
+        result[name] = json!({
+            "add_ms": samples.json(),
+            "process_ratio": process.median() / samples.median(),
+            "command_ratio": command.median() / samples.median(),
+        });
+    }
+    result
 }
 
 fn time(work: impl FnOnce()) -> Duration {
@@ -77,157 +130,132 @@ fn time(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// A folder with packages, a key, and the repositories of every program.
-struct Workshop {
-    folder: tempfile::TempDir,
+/// apt's dates have seconds: a publication within the same one is dated ahead, and must not wait for that here.
+fn pause() {
+    std::thread::sleep(Duration::from_millis(1_100));
 }
 
-impl Workshop {
-    fn new() -> Self {
-        let workshop = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        for name in ["gnupg", "debs", "reprepro/conf", "archive/pool"] {
-            std::fs::create_dir_all(workshop.path(name)).unwrap();
+/// A farm in a folder of its own.
+struct Farm {
+    data: PathBuf,
+    config: PathBuf,
+}
+
+impl Farm {
+    fn new(data: PathBuf, settings: &str) -> Self {
+        std::fs::create_dir_all(&data).unwrap();
+        let config = data.join("plugfarm.yml");
+        std::fs::write(&config, settings).unwrap();
+        Self { data, config }
+    }
+
+    fn app(&self) -> App {
+        App::open(Some(self.data.clone()), Some(&self.config)).unwrap()
+    }
+
+    /// Makes packages with evidence that the farm has signed. Their paragraphs have some 790 bytes, as those of Debian have on
+    /// average.
+    fn make(&self, count: usize) -> Vec<PathBuf> {
+        let (keys, out) = (self.app().keys().unwrap(), self.data.join("out"));
+        let package = |number| repo_lab::make(&out, &package(number), &keys);
+        (0..count).map(package).collect()
+    }
+
+    fn fill(&self, debs: &[PathBuf]) {
+        let publisher = self.app().publisher().unwrap();
+        for batch in debs.chunks(BATCH) {
+            publish(&publisher, batch);
         }
-        let generate =
-            "--batch --passphrase= --quick-generate-key bench@example.org ed25519 sign never";
-        workshop.run("chmod", &["700", "gnupg"]);
-        workshop.run("gpg", &generate.split(' ').collect::<Vec<_>>());
-        let distributions = "Codename: bench\nComponents: main\nArchitectures: amd64\nSignWith: bench@example.org\n";
-        std::fs::write(workshop.path("reprepro/conf/distributions"), distributions).unwrap();
-        let config = json!({ "rootDir": workshop.path("aptly"), "architectures": ["amd64"] });
-        std::fs::write(workshop.path("aptly.conf"), config.to_string()).unwrap();
-        workshop
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    fn resident(&self) -> Resident {
+        Resident::start(&self.data, &self.config, &CREDENTIALS)
     }
 
-    /// Runs a program, which must succeed; gives what it said.
-    fn run(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new(program)
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env("GNUPGHOME", self.path("gnupg"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program}: {said}");
-        output.stdout
+    /// Publishes by the command; gives how long that took, and its peak resident size.
+    fn command(&self, deb: &Path) -> (Duration, f64) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plugfarm"));
+        command
+            .arg("publish")
+            .arg(deb)
+            .env("PLUGFARM_DATA_DIR", &self.data)
+            .env("PLUGFARM_CONFIG", &self.config);
+        let start = Instant::now();
+        let (output, kib) = peak::peak(&command, &self.data);
+        let took = start.elapsed();
+        assert!(output.status.success(), "{output:?}");
+        (took, kib)
     }
 
-    /// A small package, whose paragraph in the index has some 790 bytes, as those of Debian have on average.
-    fn deb(&self, number: usize) -> PathBuf {
-        let words = [
-            "call", "queue", "phone", "record", "route", "dial", "meeting", "agent",
-        ];
-        let word =
-            |place: usize| words[(number / 8usize.pow(place as u32 % 5) + place) % words.len()];
-        let text: Vec<_> = (0..32).map(word).collect();
-        let (name, maker) = (
-            format!("wazo-plugind-{}-{}{number}", word(0), word(1)),
-            word(2),
-        );
-        let control = format!(
-            "Package: {name}\nVersion: 1.{}.{}-0+deb12u1\nArchitecture: all\nMaintainer: {maker} <{maker}{}@example.org>\n\
-             Installed-Size: {}\nDepends: wazo-plugind, python3-{}, wazo-{}\nSection: wazo-plugind-plugin\n\
-             Priority: optional\nHomepage: https://git.example.org/{maker}/{name}\nDescription: {} for {}\n {}\n {}\n",
-            number % 9,
-            number % 31,
-            number % 100,
-            10 + number % 4_000,
+    /// A farm with the same keys and the same repository, which is in a bucket.
+    fn in_bucket(&self, data: PathBuf, store: &ObjectStore) -> Self {
+        let root = self.data.join("repository");
+        let kept = files(&root).into_iter().filter(|key| {
+            let old = key.contains("/by-hash/") && !is_current(&root, key);
+            (key.starts_with(".state/") || key.starts_with("dists/")) && !old
+        });
+        for key in kept {
+            let bytes = std::fs::read(root.join(&key)).unwrap();
+            let (head, _) = ask(store.port, "PUT", &format!("/{BUCKET}/{key}"), &bytes).unwrap();
+            assert!(head.contains(" 200 "), "{key}: {head}");
+        }
+        let farm = Self::new(data, &settings(&store.endpoint()));
+        let keys = [self.data.join("keys"), farm.data.join("keys")];
+        let copied = Command::new("cp").arg("-a").args(keys).status();
+        assert!(copied.unwrap().success());
+        farm
+    }
+
+    /// What is asked of the bucket and sent to it for one package each.
+    fn count(&self, store: &ObjectStore, debs: &[PathBuf]) -> Vec<Value> {
+        let proxy = FaultProxy::to(store.port);
+        std::fs::write(&self.config, settings(&proxy.endpoint())).unwrap();
+        let mut resident = self.resident();
+        let mut add = |deb: &PathBuf| {
+            pause();
+            resident.add(deb);
+            let traffic = proxy.traffic();
+            json!({
+                "requests": traffic.requests,
+                "sent_bytes": traffic.sent,
+                "received_bytes": traffic.received,
+            })
+        };
+        let debs = debs.iter().step_by(2);
+        let counted: Vec<_> = debs.take(COUNTED + 1).map(&mut add).collect();
+        resident.end();
+        // The first one asks whether the server can be relied on.
+        counted.into_iter().skip(1).collect()
+    }
+}
+
+fn settings(endpoint: &str) -> String {
+    let bucket = format!("{{bucket: 's3://{BUCKET}', endpoint: '{endpoint}'}}");
+    format!("repository: {{url: '{endpoint}/{BUCKET}', s3: {bucket}}}\n")
+}
+
+/// Whether a file by content is one of an index that is published now.
+fn is_current(root: &Path, key: &str) -> bool {
+    let digest = key.rsplit('/').next().unwrap();
+    let release = std::fs::read_to_string(root.join("dists/bookworm/Release")).unwrap();
+    release.contains(digest)
+}
+
+fn package(number: usize) -> Package {
+    let words = [
+        "call", "queue", "phone", "record", "route", "dial", "meeting", "agent",
+    ];
+    let word = |place: usize| words[(number / 8usize.pow(place as u32 % 5) + place) % words.len()];
+    let text: Vec<_> = (0..40).map(word).collect();
+    let name = format!("{}-{}{number}", word(0), word(1));
+    let version = format!("1.{}.{}", number % 9, number % 31);
+    Package::new(&name, &version).with(|package| {
+        package.description = format!(
+            "{} for {} {number}\n {}\n {}",
             word(3),
             word(4),
-            word(0),
-            word(1),
-            text[..16].join(" "),
-            text[16..].join(" ")
+            text[..20].join(" "),
+            text[20..].join(" ")
         );
-        let content = format!("usr/share/doc/{name}/README");
-        let members = [
-            ("debian-binary", b"2.0\n".to_vec()),
-            ("control.tar.gz", tar("control", control.as_bytes())),
-            ("data.tar.gz", tar(&content, name.as_bytes())),
-        ];
-        let mut bytes = b"!<arch>\n".to_vec();
-        for (member, content) in members {
-            let size = content.len();
-            bytes.extend(
-                format!(
-                    "{member:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n",
-                    0, 0, 0, 100_644
-                )
-                .bytes(),
-            );
-            bytes.extend(content);
-            bytes.resize(bytes.len().next_multiple_of(2), b'\n');
-        }
-        let path = self.path(&format!("debs/{name}_{number}_all.deb"));
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-/// A compressed archive of one file.
-fn tar(name: &str, content: &[u8]) -> Vec<u8> {
-    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let mut archive = tar::Builder::new(encoder);
-    let mut header = tar::Header::new_gnu();
-    header.set_size(content.len() as u64);
-    header.set_mode(0o644);
-    archive
-        .append_data(&mut header, format!("./{name}"), content)
-        .unwrap();
-    archive.into_inner().unwrap().finish().unwrap()
-}
-
-fn words(debs: &[PathBuf]) -> Vec<&str> {
-    debs.iter().map(|deb| deb.to_str().unwrap()).collect()
-}
-
-fn reprepro(workshop: &Workshop, debs: &[PathBuf]) {
-    for batch in debs.chunks(BATCH) {
-        let mut arguments = vec!["--silent", "-b", "reprepro", "includedeb", "bench"];
-        arguments.extend(words(batch));
-        workshop.run("reprepro", &arguments);
-    }
-}
-
-fn aptly(workshop: &Workshop, debs: &[PathBuf]) {
-    let aptly = |arguments: &[&str]| {
-        workshop.run("aptly", &[&["-config=aptly.conf"][..], arguments].concat());
-    };
-    let fresh = !workshop.path("aptly").exists();
-    if fresh {
-        aptly(&["repo", "create", "bench"]);
-    }
-    for batch in debs.chunks(BATCH) {
-        aptly(&[&["repo", "add", "bench"][..], &words(batch)].concat());
-    }
-    if fresh {
-        let publish = "publish repo -batch -skip-contents -distribution=bench bench";
-        aptly(&publish.split(' ').collect::<Vec<_>>());
-    } else {
-        aptly(&["publish", "update", "-batch", "-skip-contents", "bench"]);
-    }
-}
-
-fn apt_ftparchive(workshop: &Workshop, debs: &[PathBuf]) {
-    let pool = workshop.path("archive/pool");
-    for deb in debs {
-        let name = deb.file_name().unwrap();
-        std::fs::hard_link(deb, Path::new(&pool).join(name)).unwrap();
-    }
-    let script = "cd archive
-        apt-ftparchive --db cache.db packages pool >Packages
-        gzip -9nkf Packages
-        xz -6kf Packages
-        rm -f Release InRelease
-        apt-ftparchive release . >../Release
-        mv ../Release Release
-        gpg --batch --yes --clearsign --output InRelease Release";
-    workshop.run("sh", &["-e", "-c", script]);
+    })
 }

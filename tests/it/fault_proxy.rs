@@ -1,5 +1,6 @@
 //! A bad connection between a farm and an object store: answers of its own, cuts, delays, for the requests that it is told of.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,27 @@ struct Plan {
 pub(crate) struct FaultProxy {
     pub(crate) port: u16,
     plan: Arc<Mutex<Option<Plan>>>,
+    traffic: Arc<Mutex<Traffic>>,
+}
+
+/// What went through a proxy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Traffic {
+    /// How many requests of each method.
+    pub(crate) requests: BTreeMap<String, usize>,
+    /// The bytes of their bodies.
+    pub(crate) sent: u64,
+    /// The bytes of the answers.
+    pub(crate) received: u64,
+}
+
+impl Traffic {
+    fn count(&mut self, head: &str, sent: usize, received: usize) {
+        let method = head.split(' ').next().unwrap_or_default().to_owned();
+        *self.requests.entry(method).or_default() += 1;
+        self.sent += sent as u64;
+        self.received += received as u64;
+    }
 }
 
 /// What a proxy does with every request.
@@ -55,15 +77,20 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let plan = Arc::new(Mutex::new(None));
-        let shared = Arc::clone(&plan);
+        let traffic = Arc::new(Mutex::new(Traffic::default()));
+        let shared = (Arc::clone(&plan), Arc::clone(&traffic));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let plan = Arc::clone(&shared);
+                let (plan, traffic) = shared.clone();
                 // A connection that breaks off is what this is for.
-                std::thread::spawn(move || serve(client, store, manner, &plan).ok());
+                std::thread::spawn(move || serve(client, store, manner, &plan, &traffic).ok());
             }
         });
-        Self { port, plan }
+        Self {
+            port,
+            plan,
+            traffic,
+        }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -87,6 +114,11 @@ impl FaultProxy {
         *self.plan.lock().unwrap() = Some(plan);
     }
 
+    /// What went through since it was last asked.
+    pub(crate) fn traffic(&self) -> Traffic {
+        std::mem::take(&mut self.traffic.lock().unwrap())
+    }
+
     /// All is well again; gives how many requests were still to be befallen.
     pub(crate) fn heal(&self) -> usize {
         self.plan.lock().unwrap().take().map_or(0, |plan| plan.left)
@@ -99,6 +131,7 @@ fn serve(
     store: u16,
     manner: Manner,
     plan: &Mutex<Option<Plan>>,
+    traffic: &Mutex<Traffic>,
 ) -> io::Result<()> {
     let (mut head, rest) = read_head(&mut client)?;
     if let Manner::Forgetful = manner {
@@ -129,6 +162,10 @@ fn serve(
     upstream.write_all(&body)?;
     let mut answered = Vec::new();
     upstream.read_to_end(&mut answered)?;
+    traffic
+        .lock()
+        .unwrap()
+        .count(head, body.len(), answered.len());
     if !matches!(fault, Some(Fault::CutAnswer)) {
         client.write_all(&answered)?;
     }

@@ -14,6 +14,14 @@ const PUBLIC: &str = r#"{"Version": "2012-10-17", "Statement": [
 /// What the stores know the farm by.
 const KEY: &str = "farm";
 const SECRET: &str = "the-farm's-secret";
+/// The environment of who publishes to a store.
+pub(crate) const CREDENTIALS: [(&str, &str); 5] = [
+    ("AWS_ACCESS_KEY_ID", KEY),
+    ("AWS_SECRET_ACCESS_KEY", SECRET),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_CONFIG_FILE", "/dev/null"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+];
 /// Says that this process was given credentials.
 const READY: &str = "PLUGFARM_TEST_CREDENTIALS";
 
@@ -43,7 +51,7 @@ impl ObjectStore {
         let [port] = free_ports();
         let arguments = ["-c", MOTO, &port.to_string()].map(str::to_owned);
         let store = Self::start("python3", &arguments, port, folder);
-        ask(port, "PUT", &format!("/{BUCKET}?policy"), PUBLIC).unwrap();
+        ask(port, "PUT", &format!("/{BUCKET}?policy"), PUBLIC.as_bytes()).unwrap();
         store
     }
 
@@ -115,7 +123,7 @@ impl ObjectStore {
     fn wait_until_it_takes_objects(&self) {
         let began = Instant::now();
         let takes = |path: &str| {
-            let asked = ask(self.port, "PUT", path, "");
+            let asked = ask(self.port, "PUT", path, b"");
             asked.is_some_and(|(head, _)| good(&head))
         };
         while !(takes(&format!("/{BUCKET}")) && takes(&format!("/{BUCKET}/ready"))) {
@@ -133,7 +141,7 @@ impl ObjectStore {
 
     /// What anybody gets at `key`: the answer's head and body.
     pub(crate) fn fetch(&self, key: &str) -> Option<(String, Vec<u8>)> {
-        ask(self.port, "GET", &format!("/{BUCKET}/{key}"), "").filter(|(head, _)| good(head))
+        ask(self.port, "GET", &format!("/{BUCKET}/{key}"), b"").filter(|(head, _)| good(head))
     }
 }
 
@@ -153,11 +161,7 @@ pub(crate) fn with_credentials(test: &str, body: impl FnOnce()) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", path, "--nocapture"])
         .env(READY, "1")
-        .env("AWS_ACCESS_KEY_ID", KEY)
-        .env("AWS_SECRET_ACCESS_KEY", SECRET)
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .envs(CREDENTIALS)
         .output()
         .unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -182,17 +186,18 @@ fn good(head: &str) -> bool {
     head.split(' ').nth(1) == Some("200")
 }
 
-/// One plain request.
-fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(String, Vec<u8>)> {
+/// One plain request of anybody; the answer's head and body.
+pub(crate) fn ask(port: u16, method: &str, path: &str, body: &[u8]) -> Option<(String, Vec<u8>)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let timeout = Some(Duration::from_secs(20));
     stream.set_read_timeout(timeout).unwrap();
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     )
     .ok()?;
+    stream.write_all(body).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;

@@ -47,6 +47,7 @@ pub(crate) struct Package {
     /// What a package of the same content may differ in, such as its compression.
     pub(crate) level: u32,
     pub(crate) fields: Vec<(String, String)>,
+    pub(crate) description: String,
     /// The channel that it is a preview for, and its commit's time.
     pub(crate) preview: Option<(Channel, i64)>,
 }
@@ -63,6 +64,7 @@ impl Package {
             content: format!("{name} {version}\n"),
             level: 3,
             fields: Vec::new(),
+            description: "a plugin".to_owned(),
             preview: None,
         }
     }
@@ -253,7 +255,7 @@ pub(crate) fn make(folder: &Path, package: &Package, signer: &dyn Signer) -> Pat
         section: "wazo-plugind-plugin".to_owned(),
         homepage: None,
         fields: package.fields.clone(),
-        description: "a plugin".to_owned(),
+        description: package.description.clone(),
         scripts: ScriptSet::default(),
         conffiles: Vec::new(),
         changes: vec!["A change.".to_owned()],

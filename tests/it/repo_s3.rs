@@ -236,3 +236,26 @@ fn what_does_not_pass_is_named_and_the_next_publication_completes() {
         }
     );
 }
+
+#[test]
+fn one_more_package_costs_its_own_bytes_and_a_few_dozen_requests() {
+    with_credentials!(
+        "one_more_package_costs_its_own_bytes_and_a_few_dozen_requests",
+        {
+            let (lab, store) = (Lab::new(), ObjectStore::moto());
+            let proxy = FaultProxy::to(store.port);
+            let repository = repository(&lab, &proxy.endpoint());
+            for n in 0..10 {
+                publish(&lab, &repository, &version(n)).unwrap();
+            }
+            proxy.traffic();
+            publish(&lab, &repository, &version(10)).unwrap();
+            let traffic = proxy.traffic();
+            let requests: usize = traffic.requests.values().sum();
+            // Without a cache: it reads everything again.
+            assert!(requests <= 64, "{traffic:?}");
+            assert!(traffic.sent < 64 << 10, "{traffic:?}");
+            assert!(traffic.received < 128 << 10, "{traffic:?}");
+        }
+    );
+}
