@@ -49,6 +49,7 @@ mod repo_lab;
 mod repo_migrate;
 mod repo_publish;
 mod repo_s3;
+mod repo_storm;
 mod retention;
 mod rights;
 mod rollback;

@@ -1,24 +1,21 @@
-//! The repository as apt of bookworm and trixie sees it: trusted, updated, installed from, attacked, and read while
-//! publishers are killed.
+//! The repository as apt of bookworm and trixie sees it: trusted, updated, installed from, and attacked.
 
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use plugfarm::model::{Target, Timestamp};
+use plugfarm::model::Target;
 use plugfarm::repo::Settings;
 use plugfarm::sandbox::{Engine, ImageName, Images};
 use plugfarm::sign::Keys;
 
-use crate::repo_crash::publisher_of;
 use crate::repo_lab::{Lab, Package, clock, publish_in, suite};
 
 /// Where a host finds the repository.
 const URL: &str = "http://127.0.0.1:8000";
-const PACKAGE: &str = "wazo-plugind-hello-demo";
+pub(crate) const PACKAGE: &str = "wazo-plugind-hello-demo";
 
 /// A clean Debian machine without any network but its own loopback, on which it finds a repository of this machine, live.
 pub(crate) struct Host {
@@ -50,7 +47,8 @@ fn quoted(text: &str) -> String {
 
 pub(crate) struct Ran {
     good: bool,
-    text: String,
+    /// What it said, to whomever.
+    pub(crate) text: String,
 }
 
 impl Ran {
@@ -125,7 +123,7 @@ impl Host {
             volume,
             &image,
             "sleep",
-            "900",
+            "7200",
         ];
         let host = Self {
             id: docker(&run).succeeds().trim().to_owned(),
@@ -435,74 +433,13 @@ fn what_was_tampered_with_is_refused() {
 }
 
 /// Every file of the amd64 index, at both of their places.
-fn index_files(lab: &Lab, target: Target) -> Vec<String> {
+pub(crate) fn index_files(lab: &Lab, target: Target) -> Vec<String> {
     let folder = format!("dists/{target}/main/binary-amd64");
     let names = |folder: &str| -> Vec<String> {
         let entries = fs_err::read_dir(lab.path(folder)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let files = names.filter(|name| name != "by-hash");
-        files.map(|name| format!("{folder}/{name}")).collect()
+        let files = names.map(|name| format!("{folder}/{name}"));
+        files.filter(|file| lab.path(file).is_file()).collect()
     };
     [names(&folder), names(&format!("{folder}/by-hash/SHA256"))].concat()
-}
-
-#[test]
-fn hosts_that_loop_see_no_broken_moment_while_publishers_are_killed() {
-    // `scripts/test --soak` sets it.
-    let kills: u64 = if std::env::var_os("PLUGFARM_SOAK").is_some() {
-        500
-    } else {
-        40
-    };
-    let lab = lab();
-    let package = |n: u64| hello(&format!("1.{n}"), Target::Bookworm);
-    publish(&lab, &package(0));
-    let host = Host::trusting(&lab, Target::Bookworm);
-    // The publishers do not ask the clock.
-    host.run("echo 'Acquire::Max-FutureTime 3600;' >/etc/apt/apt.conf.d/99future")
-        .succeeds();
-    host.update();
-    let over = AtomicBool::new(false);
-    let rounds = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut rounds = 0;
-            while !over.load(Ordering::Relaxed) {
-                host.update();
-                let install = "apt-get install --yes --download-only";
-                host.run(&format!("{install} {PACKAGE} && apt-get clean"))
-                    .succeeds();
-                rounds += 1;
-            }
-            rounds
-        });
-        for n in 1..=kills {
-            let deb = lab.make(&package(n));
-            let mut publisher = publisher_of(&lab, &deb, &[]).spawn().unwrap();
-            // From before the first byte is written to after the last one is.
-            std::thread::sleep(Duration::from_millis(n * 97 % 160));
-            publisher.kill().unwrap();
-            publisher.wait().unwrap();
-            if reader.is_finished() {
-                break;
-            }
-        }
-        over.store(true, Ordering::Relaxed);
-        reader.join().unwrap()
-    });
-    assert!(rounds >= 3, "apt had its rounds: {rounds}");
-    publish_rest(&lab, &package(kills + 1));
-    let generation = lab.repository.suites().unwrap()[0].generation;
-    assert!(generation > 3, "some publishers got through: {generation}");
-    host.update();
-    host.run(&format!("apt-get install --yes {PACKAGE}"))
-        .succeeds();
-    assert_eq!(host.version(PACKAGE), format!("1.{}-0+deb12u1", kills + 1));
-}
-
-/// Publishes after the dates of publishers that did not ask the clock.
-fn publish_rest(lab: &Lab, package: &Package) {
-    let last = lab.repository.suites().unwrap()[0].date;
-    let now = clock().max(Timestamp::from_seconds(last.seconds() + 1));
-    lab.publish_at(package, now).unwrap();
-    assert_eq!(lab.problems(), Vec::<String>::new());
 }

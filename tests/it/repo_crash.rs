@@ -2,17 +2,21 @@
 //!
 //! strace makes the crashes: it kills a real publisher at its Nth rename, or lets its Nth write fail.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use plugfarm::evidence::StatementKey;
 use plugfarm::model::{FailureCode, Stage, Target, Timestamp};
-use plugfarm::repo::{Batch, Publishable};
+use plugfarm::repo::{Batch, Publishable, RepoError, Repository};
+use plugfarm::sign::Keys;
 
+use crate::evidence;
 use crate::repo_lab::{Lab, Package, clock, open, read_strictly, suite};
 
-/// What the publisher in another process is told: the farm's folder and the package.
+/// What the publisher in another process is told: the farm's folder and the packages.
 const FARM: &str = "PLUGFARM_TEST_FARM";
-const DEB: &str = "PLUGFARM_TEST_DEB";
+const DEBS: &str = "PLUGFARM_TEST_DEBS";
 const URL: &str = "PLUGFARM_TEST_URL";
 
 #[test]
@@ -22,42 +26,51 @@ fn publisher() {
     let (keys, repository) = open(Path::new(&folder), |settings| {
         settings.url = std::env::var(URL).ok();
     });
-    let deb = std::env::var(DEB).unwrap();
-    let published = publish(&keys, &repository, Path::new(&deb));
+    let debs = std::env::var_os(DEBS).unwrap();
+    let debs: Vec<_> = std::env::split_paths(&debs).collect();
+    let published = publish(&keys, &repository, &debs);
     println!(
         "outcome {}",
         published.map_or_else(|code| code.word(), |()| "published")
     );
 }
 
-fn publish(
-    keys: &plugfarm::sign::Keys,
-    repository: &plugfarm::repo::Repository,
-    deb: &Path,
-) -> Result<(), FailureCode> {
-    let key = plugfarm::evidence::StatementKey::from_pem(&keys.public().statement_pem).unwrap();
-    let bytes = fs_err::read(deb.with_extension("intoto.jsonl")).unwrap();
-    let statement = plugfarm::evidence::verify(&bytes, &[key]).unwrap();
-    let run = || {
-        let package = Publishable::open(deb, statement)?;
-        let lock = repository.lock()?;
-        let suite = suite(Target::Bookworm);
-        // Ahead of the clock by nothing: the date rises by itself, and nobody has to wait.
-        let last = repository
-            .suite(&suite)?
-            .map_or(0, |state| state.date.seconds());
-        let now = Timestamp::from_seconds(last + 1).max(keys_made(repository));
-        let (suite, packages) = (&suite, &[package][..]);
-        repository.publish(&lock, &[Batch { suite, packages }], now, keys)
+fn publish(keys: &Keys, repository: &Repository, debs: &[PathBuf]) -> Result<(), FailureCode> {
+    let key = StatementKey::from_pem(&keys.public().statement_pem).unwrap();
+    let statement = |deb: &Path| {
+        let bytes = fs_err::read(deb.with_extension("intoto.jsonl")).unwrap();
+        evidence::verify(&bytes, std::slice::from_ref(&key)).unwrap()
     };
-    run().map(drop).map_err(|error: plugfarm::repo::RepoError| {
+    let run = || {
+        let mut suites: BTreeMap<Target, Vec<Publishable>> = BTreeMap::new();
+        for deb in debs {
+            let statement = statement(deb);
+            let packages = suites.entry(statement.target()).or_default();
+            packages.push(Publishable::open(deb, statement)?);
+        }
+        let lock = repository.lock()?;
+        // Ahead of the clock by nothing: the date rises by itself, and nobody has to wait.
+        let known = repository.suites()?;
+        let last = known.iter().map(|suite| suite.date.seconds()).max();
+        let now = Timestamp::from_seconds(last.unwrap_or(0) + 1).max(keys_made(repository));
+        let suites: Vec<_> = suites
+            .into_iter()
+            .map(|(target, packages)| (suite(target), packages))
+            .collect();
+        let batches: Vec<_> = suites
+            .iter()
+            .map(|(suite, packages)| Batch { suite, packages })
+            .collect();
+        repository.publish(&lock, &batches, now, keys)
+    };
+    run().map(drop).map_err(|error: RepoError| {
         println!("{error}");
         error.failure(Stage::Publish).code
     })
 }
 
 /// When the farm's keys were made: no signature can be older.
-fn keys_made(repository: &plugfarm::repo::Repository) -> Timestamp {
+fn keys_made(repository: &Repository) -> Timestamp {
     let keys = repository
         .folder()
         .unwrap()
@@ -67,8 +80,8 @@ fn keys_made(repository: &plugfarm::repo::Repository) -> Timestamp {
     Timestamp::from_seconds(made.as_secs().cast_signed())
 }
 
-/// The command that publishes `deb` in a process of its own, below `wrapper`.
-pub(crate) fn publisher_of(lab: &Lab, deb: &Path, wrapper: &[&str]) -> Command {
+/// The command that publishes `debs` in a process of its own, below `wrapper`.
+pub(crate) fn publisher_of(lab: &Lab, debs: &[PathBuf], wrapper: &[&str]) -> Command {
     let program = std::env::current_exe().unwrap();
     let program = program.to_str().unwrap();
     let arguments = [
@@ -83,7 +96,7 @@ pub(crate) fn publisher_of(lab: &Lab, deb: &Path, wrapper: &[&str]) -> Command {
         .args(&line[1..])
         .env(FARM, lab.folder.path())
         .env(URL, lab.repository.url())
-        .env(DEB, deb)
+        .env(DEBS, std::env::join_paths(debs).unwrap())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -91,7 +104,7 @@ pub(crate) fn publisher_of(lab: &Lab, deb: &Path, wrapper: &[&str]) -> Command {
 }
 
 /// Publishes `deb` with one system call tampered with: `renameat:signal=KILL:when=3`.
-fn publish_with(lab: &Lab, deb: &Path, injection: &str) -> Output {
+fn publish_with(lab: &Lab, deb: PathBuf, injection: &str) -> Output {
     let call = injection.split(':').next().unwrap();
     let (trace, inject) = (format!("trace={call}"), format!("inject={injection}"));
     let wrapper = [
@@ -104,7 +117,7 @@ fn publish_with(lab: &Lab, deb: &Path, injection: &str) -> Output {
         "-e",
         &inject,
     ];
-    publisher_of(lab, deb, &wrapper)
+    publisher_of(lab, &[deb], &wrapper)
         .output()
         .unwrap_or_else(|error| panic!("strace cannot be run: {error}"))
 }
@@ -135,7 +148,7 @@ fn recovered(lab: &Lab) -> Vec<String> {
 fn kill_at(lab: &Lab, call: &str, n: usize, version: &str) -> bool {
     let deb = lab.make(&Package::new("hello", version));
     let before = seen(lab);
-    let output = publish_with(lab, &deb, &format!("{call}:signal=KILL:when={n}"));
+    let output = publish_with(lab, deb, &format!("{call}:signal=KILL:when={n}"));
     let at_once = seen(lab);
     let later = recovered(lab);
     let new = format!("wazo-plugind-hello-demo {version}-0+deb12u1");
@@ -193,7 +206,7 @@ fn a_disk_that_is_full_at_any_write_stops_a_publication_and_breaks_nothing() {
         let version = format!("1.{n}");
         let deb = lab.make(&Package::new("hello", &version));
         let before = seen(&lab);
-        let output = publish_with(&lab, &deb, &format!("write:error=ENOSPC:when={n}"));
+        let output = publish_with(&lab, deb, &format!("write:error=ENOSPC:when={n}"));
         let at_once = seen(&lab);
         assert!(at_once == before || recovered(&lab) == at_once, "write {n}");
         recovered(&lab);
@@ -214,9 +227,7 @@ fn publishers_that_come_at_the_same_time_all_succeed() {
     lab.publish(&Package::new("hello", "1.0")).unwrap();
     let names = ["one", "two", "three", "four", "five"];
     let debs = names.map(|name| lab.make(&Package::new(name, "1.0")));
-    let publishers = debs
-        .each_ref()
-        .map(|deb| publisher_of(&lab, deb, &[]).spawn().unwrap());
+    let publishers = debs.map(|deb| publisher_of(&lab, &[deb], &[]).spawn().unwrap());
     for publisher in publishers {
         let output = publisher.wait_with_output().unwrap();
         assert!(said(&output, "published"), "{output:?}");
@@ -241,7 +252,7 @@ fn of_two_publishers_of_one_version_the_first_wins() {
     let package = Package::new("hello", "1.0");
     let one = lab.make(&package);
     let two = crate::repo_lab::make(&other, &package.with(|p| p.commit = 'b'), &lab.keys);
-    let publishers = [&one, &two].map(|deb| publisher_of(&lab, deb, &[]).spawn().unwrap());
+    let publishers = [one, two].map(|deb| publisher_of(&lab, &[deb], &[]).spawn().unwrap());
     let outputs = publishers.map(|publisher| publisher.wait_with_output().unwrap());
     let winners = outputs
         .iter()
