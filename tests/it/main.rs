@@ -47,6 +47,7 @@ mod repo_index;
 mod repo_keyring;
 mod repo_lab;
 mod repo_migrate;
+mod repo_mirrors;
 mod repo_publish;
 mod repo_s3;
 mod repo_storm;
