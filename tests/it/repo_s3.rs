@@ -136,7 +136,7 @@ fn a_bucket_that_cannot_be_published_to_is_told_before_anything_is() {
         "a_bucket_that_cannot_be_published_to_is_told_before_anything_is",
         {
             let (lab, store) = (Lab::new(), ObjectStore::moto());
-            let hasty = |config: &mut S3Config| config.timeout = Duration::from_secs(4);
+            let hasty = |config: &mut S3Config| config.timeout = Duration::from_secs(15);
             let refused = |repository: &Repository| {
                 let error = publish(&lab, repository, &version(0)).unwrap_err();
                 (error.failure(Stage::Publish).code, error.to_string())
