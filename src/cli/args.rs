@@ -322,6 +322,15 @@ pub(super) enum KeyCommand {
     Show,
     /// Say what hosts will make of the published signatures, today and in 30, 90 and 365 days
     Doctor,
+    /// Encrypt the secret keys with the configured passphrase (`signer.passphrase_file`)
+    Protect {
+        /// Encrypt them with the passphrase in this file, which is to be the configured one from then on
+        #[arg(long, value_name = "FILE", conflicts_with = "remove")]
+        new: Option<PathBuf>,
+        /// Leave them without a passphrase
+        #[arg(long)]
+        remove: bool,
+    },
     /// Write the public keys: the archive keyring (binary and armored) and the statement key
     Export {
         /// The folder to write to

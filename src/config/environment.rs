@@ -4,6 +4,8 @@
 pub const DATA_DIR: &str = "PLUGFARM_DATA_DIR";
 /// The configuration file.
 pub const CONFIG: &str = "PLUGFARM_CONFIG";
+/// The file of the passphrase of the secret keys; in a systemd unit, `%d/` and the name of a credential.
+pub const PASSPHRASE_FILE: &str = "PLUGFARM_PASSPHRASE_FILE";
 /// What is logged, in the syntax of tracing's `EnvFilter`.
 pub const LOG: &str = "PLUGFARM_LOG";
 /// Who called `sudo`, and so does what the command does.

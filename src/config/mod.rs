@@ -138,6 +138,8 @@ pub struct SignerConfig {
     pub socket: Option<PathBuf>,
     /// The ids of the users whom `plugfarm signer` signs for, beside its own.
     pub users: Vec<u32>,
+    /// The file of the passphrase that the secret keys are encrypted with; without it, they are not.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// What plugins may be called, and what they may depend on.

@@ -117,6 +117,7 @@ struct RawRepository {
 struct RawSigner {
     socket: Option<PathBuf>,
     users: Vec<u32>,
+    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Default)]
@@ -159,6 +160,7 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         signer: SignerConfig {
             socket: raw.signer.socket,
             users: raw.signer.users,
+            passphrase_file: raw.signer.passphrase_file,
         },
         plugins: PluginsConfig {
             reserved_packages: raw.plugins.reserved_packages,

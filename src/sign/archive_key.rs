@@ -11,19 +11,24 @@ use sequoia_openpgp as openpgp;
 
 use openpgp::cert::{Cert, CertBuilder, CipherSuite};
 use openpgp::crypto::KeyPair;
-use openpgp::packet::Packet;
+use openpgp::packet::key::{PrimaryRole, SecretParts};
+use openpgp::packet::{Key, Packet};
 use openpgp::parse::Parse;
 use openpgp::serialize::stream::{Armorer, Message, Signer};
 use openpgp::serialize::{Marshal, MarshalInto};
 use openpgp::types::{HashAlgorithm, KeyFlags, PublicKeyAlgorithm, ReasonForRevocation};
 use openpgp::{Profile, armor};
 
+use super::error::Unread;
+use super::passphrase::Passphrase;
 use super::verify::system_time;
 use crate::model::{FarmName, SignedRelease, Timestamp};
 
-/// The certificate with its secret half. It does not print.
+/// The certificate, and the secret half of its primary key. It does not print.
 pub(super) struct ArchiveKey {
+    /// Public.
     cert: Cert,
+    pair: KeyPair,
 }
 
 impl ArchiveKey {
@@ -36,33 +41,53 @@ impl ArchiveKey {
             .set_creation_time(system_time(now))
             .add_userid(format!("{farm} archive <archive@{farm}.invalid>"))
             .generate()?;
-        let key = Self { cert };
-        key.pair()?;
-        Ok(key)
+        let secret = cert.primary_key().key().clone().parts_into_secret()?;
+        Self::of(cert, secret)
     }
 
     /// Reads a secret certificate, armored or binary, and refuses one that apt would not accept.
-    pub(super) fn read(bytes: &[u8]) -> openpgp::Result<Self> {
-        let key = Self {
-            cert: Cert::from_bytes(bytes)?,
-        };
-        key.pair()?;
-        Ok(key)
+    pub(super) fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Self, Unread> {
+        let cert = Cert::from_bytes(bytes)?;
+        let secret = cert.primary_key().key().clone().parts_into_secret()?;
+        if secret.has_unencrypted_secret() {
+            return Ok(Self::of(cert, secret)?);
+        }
+        let passphrase = passphrase.ok_or(Unread::Protected)?;
+        let secret = secret.decrypt_secret(passphrase.password());
+        let secret = secret.map_err(|_| Unread::WrongPassphrase)?;
+        Ok(Self::of(cert, secret)?)
     }
 
-    /// The secret certificate, armored.
-    pub(super) fn secret_armored(&self) -> openpgp::Result<Vec<u8>> {
-        self.cert.as_tsk().armored().to_vec()
+    fn of(cert: Cert, secret: Key<SecretParts, PrimaryRole>) -> openpgp::Result<Self> {
+        check_form(&secret)?;
+        Ok(Self {
+            cert: cert.strip_secret_key_material(),
+            pair: secret.into_keypair()?,
+        })
+    }
+
+    /// The secret certificate, armored, and encrypted if there is a passphrase.
+    pub(super) fn secret_armored(
+        &self,
+        passphrase: Option<&Passphrase>,
+    ) -> openpgp::Result<Vec<u8>> {
+        let public = self.cert.primary_key().key().clone();
+        let (mut secret, _) = public.add_secret(self.pair.secret().clone().into());
+        if let Some(passphrase) = passphrase {
+            secret = secret.encrypt_secret(passphrase.password())?;
+        }
+        let (cert, _) = self.cert.clone().insert_packets([Packet::from(secret)])?;
+        cert.as_tsk().armored().to_vec()
+    }
+
+    /// The public certificate.
+    pub(super) fn cert(&self) -> &Cert {
+        &self.cert
     }
 
     /// The public certificate, in the binary form of `/usr/share/keyrings/*.gpg`.
     pub(super) fn public_binary(&self) -> openpgp::Result<Vec<u8>> {
         self.cert.to_vec()
-    }
-
-    /// The public certificate, armored.
-    pub(super) fn public_armored(&self) -> openpgp::Result<Vec<u8>> {
-        self.cert.armored().to_vec()
     }
 
     /// The fingerprint: 40 upper-case hexadecimal digits.
@@ -73,9 +98,11 @@ impl ArchiveKey {
     /// A certificate that revokes the key, armored. Whoever has it can end all trust in the key, and nothing else.
     pub(super) fn revocation(&self) -> openpgp::Result<Vec<u8>> {
         let reason = b"revoked with the certificate that was made along with the key";
-        let signature =
-            self.cert
-                .revoke(&mut self.pair()?, ReasonForRevocation::Unspecified, reason)?;
+        let signature = self.cert.revoke(
+            &mut self.pair.clone(),
+            ReasonForRevocation::Unspecified,
+            reason,
+        )?;
         let mut out = Vec::new();
         let comment = format!("revokes {}", self.fingerprint());
         let mut writer = armor::Writer::with_headers(
@@ -87,52 +114,65 @@ impl ArchiveKey {
         writer.finalize()?;
         Ok(out)
     }
+}
 
-    /// Signs a Release file; `made` is when the signature says that it was made.
-    pub(super) fn sign(&self, release: &[u8], made: Timestamp) -> openpgp::Result<SignedRelease> {
-        let mut in_release = Vec::new();
-        let message = Message::new(&mut in_release);
-        let mut signer = self.signer(message, made)?.cleartext().build()?;
-        signer.write_all(release)?;
-        signer.finalize()?;
+/// Signs a Release file with each of `keys`; `made` is when the signatures say that they were made.
+pub(super) fn sign(
+    keys: &[ArchiveKey],
+    release: &[u8],
+    made: Timestamp,
+) -> openpgp::Result<SignedRelease> {
+    let mut in_release = Vec::new();
+    let message = Message::new(&mut in_release);
+    let mut signer = signer(keys, message, made)?.cleartext().build()?;
+    signer.write_all(release)?;
+    signer.finalize()?;
 
-        let mut release_gpg = Vec::new();
-        let message = Armorer::new(Message::new(&mut release_gpg))
-            .kind(armor::Kind::Signature)
-            .build()?;
-        let mut signer = self.signer(message, made)?.detached().build()?;
-        signer.write_all(release)?;
-        signer.finalize()?;
+    let mut release_gpg = Vec::new();
+    let message = Armorer::new(Message::new(&mut release_gpg))
+        .kind(armor::Kind::Signature)
+        .build()?;
+    let mut signer = self::signer(keys, message, made)?.detached().build()?;
+    signer.write_all(release)?;
+    signer.finalize()?;
 
-        Ok(SignedRelease {
-            in_release,
-            release_gpg,
-        })
+    Ok(SignedRelease {
+        in_release,
+        release_gpg,
+    })
+}
+
+fn signer<'a>(
+    keys: &[ArchiveKey],
+    message: Message<'a>,
+    made: Timestamp,
+) -> openpgp::Result<Signer<'a>> {
+    let (first, others) = keys
+        .split_first()
+        .ok_or_else(|| openpgp::Error::InvalidOperation("there is no key".to_owned()))?;
+    let mut signer = Signer::new(message, first.pair.clone())?;
+    for key in others {
+        signer = signer.add_signer(key.pair.clone())?;
     }
+    let signer = signer.hash_algo(HashAlgorithm::SHA512)?;
+    Ok(signer.creation_time(system_time(made)))
+}
 
-    fn signer<'a>(&self, message: Message<'a>, made: Timestamp) -> openpgp::Result<Signer<'a>> {
-        Signer::new(message, self.pair()?)?
-            .hash_algo(HashAlgorithm::SHA512)
-            .map(|signer| signer.creation_time(system_time(made)))
+/// One version 6 signature, and bookworm's apt rejects everything.
+fn check_form(key: &Key<SecretParts, PrimaryRole>) -> openpgp::Result<()> {
+    let accepted = matches!(
+        key.pk_algo(),
+        PublicKeyAlgorithm::EdDSA | PublicKeyAlgorithm::RSAEncryptSign
+    );
+    if key.version() == 4 && accepted {
+        return Ok(());
     }
-
-    /// The primary key, ready to sign. Asserted at each use: one version 6 signature and bookworm's apt rejects everything.
-    fn pair(&self) -> openpgp::Result<KeyPair> {
-        let key = self.cert.primary_key().key();
-        let accepted = matches!(
-            key.pk_algo(),
-            PublicKeyAlgorithm::EdDSA | PublicKeyAlgorithm::RSAEncryptSign
-        );
-        if key.version() != 4 || !accepted {
-            return Err(openpgp::Error::InvalidKey(format!(
-                "apt accepts version 4 keys of EdDSA or RSA, not version {} of {}",
-                key.version(),
-                key.pk_algo()
-            ))
-            .into());
-        }
-        key.clone().parts_into_secret()?.into_keypair()
-    }
+    Err(openpgp::Error::InvalidKey(format!(
+        "apt accepts version 4 keys of EdDSA or RSA, not version {} of {}",
+        key.version(),
+        key.pk_algo()
+    ))
+    .into())
 }
 
 impl fmt::Debug for ArchiveKey {
@@ -158,15 +198,19 @@ mod tests {
             .generate()
             .unwrap();
         let bytes = version_6.as_tsk().to_vec().unwrap();
-        let error = ArchiveKey::read(&bytes).unwrap_err().to_string();
-        assert!(error.contains("not version 6 of Ed25519"), "{error}");
+        let error = ArchiveKey::read(&bytes, None).unwrap_err();
+        assert!(
+            matches!(&error, Unread::Unusable(said) if said.contains("not version 6 of Ed25519")),
+            "{error:?}"
+        );
     }
 
     #[test]
     fn a_public_key_cannot_sign() {
         let key = ArchiveKey::generate(&farm(), Timestamp::from_seconds(1_769_860_800)).unwrap();
-        assert!(ArchiveKey::read(&key.public_armored().unwrap()).is_err());
-        assert!(ArchiveKey::read(&key.secret_armored().unwrap()).is_ok());
+        let public = key.cert.armored().to_vec().unwrap();
+        assert!(ArchiveKey::read(&public, None).is_err());
+        assert!(ArchiveKey::read(&key.secret_armored(None).unwrap(), None).is_ok());
         assert_eq!(
             format!("{key:?}"),
             format!("ArchiveKey({})", key.fingerprint())

@@ -82,6 +82,44 @@ pub enum KeyError {
         /// Why it does not.
         reason: String,
     },
+    /// A secret key is encrypted, and no passphrase was named.
+    #[error(
+        "{} is protected by a passphrase; name the file that holds it with `signer: {{passphrase_file: …}}` in the \
+         configuration or with PLUGFARM_PASSPHRASE_FILE",
+        path.display()
+    )]
+    Protected {
+        /// The secret key's file.
+        path: PathBuf,
+    },
+    /// The passphrase is another one.
+    #[error(
+        "the passphrase does not open {}; if it was changed with `key protect`, name the file of the new one",
+        path.display()
+    )]
+    WrongPassphrase {
+        /// The secret key's file.
+        path: PathBuf,
+    },
+    /// The file of the passphrase cannot be used.
+    #[error("cannot take the passphrase from {}: {reason}", path.display())]
+    Passphrase {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The keys that were read are not those that sign now.
+    #[error(
+        "the archive keys here are {found}, and by the signer's journal {expected} sign; if they were changed just now, \
+         run this again, else restore the keys and the journal from the same backup"
+    )]
+    OtherKeys {
+        /// The fingerprints of those that were read.
+        found: String,
+        /// The fingerprints of those that should be there.
+        expected: String,
+    },
     /// The journal is not what the signer wrote.
     #[error(
         "the signer's journal {} was changed: {reason}; nothing is signed until it is restored from your backup, together \
@@ -102,6 +140,38 @@ pub enum KeyError {
         /// What the cryptography said.
         reason: String,
     },
+}
+
+/// Why a secret key is not to be had from the bytes of its file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is encrypted, and there is no passphrase.
+    Protected,
+    /// The passphrase does not open it.
+    WrongPassphrase,
+    /// It is no key that this farm can use, for this reason.
+    Unusable(String),
+}
+
+impl Unread {
+    /// What that means for the file at `path`, which should hold `expected`.
+    pub(super) fn of(self, path: PathBuf, expected: &'static str) -> KeyError {
+        match self {
+            Self::Protected => KeyError::Protected { path },
+            Self::WrongPassphrase => KeyError::WrongPassphrase { path },
+            Self::Unusable(reason) => KeyError::Unreadable {
+                path,
+                expected,
+                reason,
+            },
+        }
+    }
+}
+
+impl From<sequoia_openpgp::anyhow::Error> for Unread {
+    fn from(error: sequoia_openpgp::anyhow::Error) -> Self {
+        Self::Unusable(format!("{error:#}"))
+    }
 }
 
 impl KeyError {

@@ -1,6 +1,6 @@
 //! The folder of the keys: private to its owner, with files that appear whole or not at all.
 
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -110,6 +110,16 @@ impl KeyFolder {
             .map_err(KeyError::io("read", &path))
     }
 
+    /// Reads a file of at most `limit` bytes that everybody may read.
+    pub(super) fn read_public(&self, name: &str, limit: u64) -> Result<Vec<u8>, KeyError> {
+        let path = self.path(name);
+        let failed = || KeyError::io("read", &path);
+        let mut bytes = Vec::new();
+        let file = fs_err::File::open(&path).map_err(failed())?;
+        file.take(limit).read_to_end(&mut bytes).map_err(failed())?;
+        Ok(bytes)
+    }
+
     /// Whether there is a file of this name.
     pub(super) fn holds(&self, name: &str) -> Result<bool, KeyError> {
         let path = self.path(name);
@@ -132,6 +142,27 @@ impl KeyFolder {
         write_whole(&path, bytes, secrecy.mode())
             .and_then(|()| sync_folder(folder))
             .map_err(KeyError::io("write", &path))
+    }
+
+    /// Gives a file another name, durably.
+    pub(super) fn rename(&self, _: &CreationLock, from: &str, to: &str) -> Result<(), KeyError> {
+        let (from, path) = (self.path(from), self.path(to));
+        let folder = path.parent().unwrap_or(&self.path);
+        fs_err::create_dir_all(folder)
+            .and_then(|()| fs_err::rename(from, &path))
+            .and_then(|()| sync_folder(folder))
+            .map_err(KeyError::io("write", &path))
+    }
+
+    /// Removes a file, durably, if it is there.
+    pub(super) fn remove(&self, _: &CreationLock, name: &str) -> Result<(), KeyError> {
+        let path = self.path(name);
+        match fs_err::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed
+                .and_then(|()| sync_folder(path.parent().unwrap_or(&self.path)))
+                .map_err(KeyError::io("remove", &path)),
+        }
     }
 }
 

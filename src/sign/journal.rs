@@ -20,7 +20,7 @@ const MAX_LINE: u64 = 1 << 20;
 /// How much of the journal may lie behind the file of what is known, in bytes: as much is read again by each process.
 const CHECKPOINT: u64 = 64 * 1024;
 
-/// One signature that the signer made, or was about to make when it was stopped.
+/// One signature that the signer made, or was about to make when it was stopped; or a change of its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// When it was asked for, by the signer's own clock.
@@ -32,7 +32,7 @@ pub struct JournalEntry {
     pub sha256: Sha256,
 }
 
-/// What kind of thing was signed.
+/// What kind of thing was signed, or what was done to the keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum JournalKind {
@@ -63,6 +63,23 @@ pub enum JournalKind {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         keys: Vec<String>,
     },
+    /// A change of the keys themselves; the digest is that of the list of changed files.
+    Key {
+        /// What was done.
+        step: KeyStep,
+        /// The fingerprints of the archive keys that sign from then on, the oldest first.
+        archive: Vec<String>,
+    },
+}
+
+/// How the keys are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyStep {
+    /// The secret keys are encrypted with another passphrase than before.
+    Protected,
+    /// The secret keys are not encrypted any more.
+    Unprotected,
 }
 
 /// The digest of an index up to some byte.

@@ -53,6 +53,12 @@ struct Summary {
     suites: BTreeMap<String, SuiteRecord>,
     /// The keys in each keyring package.
     keyrings: BTreeMap<Sha256, Vec<String>>,
+    /// The archive keys that sign, since they were changed.
+    #[serde(default)]
+    archive: Vec<String>,
+    /// The last change of the keys.
+    #[serde(default)]
+    change: Option<Sha256>,
 }
 
 /// What follows from the journal.
@@ -143,6 +149,16 @@ impl Known {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// The fingerprints of the archive keys that sign; nothing, if they are those that were made first.
+    pub(super) fn archive(&self) -> Option<&[String]> {
+        self.summary.change.map(|_| self.summary.archive.as_slice())
+    }
+
+    /// The digest of the list of files of the last change of the keys.
+    pub(super) fn change(&self) -> Option<Sha256> {
+        self.summary.change
+    }
+
     /// Refuses a journal that has become shorter.
     pub(super) fn check_length(&self, path: &Path, length: u64) -> Result<(), KeyError> {
         if length < self.summary.position {
@@ -229,6 +245,10 @@ impl Known {
                     let since = record.shipped.entry(key.clone());
                     since.or_insert(*release_date);
                 }
+            }
+            JournalKind::Key { archive, .. } => {
+                self.summary.archive.clone_from(archive);
+                self.summary.change = Some(entry.sha256);
             }
         }
     }

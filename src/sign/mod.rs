@@ -8,6 +8,7 @@
 //! What must not live here: what a Release file says, what a statement says, where anything is published.
 
 mod archive_key;
+mod change;
 mod error;
 mod folder;
 mod forecast;
@@ -15,7 +16,10 @@ mod index_check;
 mod journal;
 mod keys;
 mod known;
+mod passphrase;
+mod public;
 mod release_check;
+mod ring;
 mod session;
 mod socket;
 mod statement_check;
@@ -24,7 +28,10 @@ mod verify;
 
 pub use error::KeyError;
 pub use forecast::{Forecast, HostVerifier, forecast};
-pub use journal::{JournalEntry, JournalKind, KeptIndex, SignedPackage};
-pub use keys::{Clock, Keys, PublicKeys};
+pub use journal::{JournalEntry, JournalKind, KeptIndex, KeyStep, SignedPackage};
+pub use keys::{Clock, Keys};
+pub use passphrase::Passphrase;
+pub use public::PublicKeys;
+pub use ring::are_protected;
 pub use socket::{SignerServer, SocketSigner};
 pub use verify::{VerifyError, verify_detached, verify_in_release};

@@ -147,6 +147,7 @@ impl<'a> Session<'a> {
         let shipped = self.keyring.take().map(|(_, keys)| keys);
         let journal = self.keys.journal_file();
         journal.append(|known| {
+            self.keys.check_present(known)?;
             self.check_rise(known)?;
             Ok::<_, SigningError>(JournalEntry {
                 date: self.keys.now(),

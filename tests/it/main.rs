@@ -65,6 +65,7 @@ mod sign_crash;
 mod sign_forecast;
 mod sign_journal;
 mod sign_keys;
+mod sign_protect;
 mod sign_socket;
 mod snapshots;
 mod source_access;

@@ -7,7 +7,7 @@ use plugfarm::model::{FarmName, Timestamp};
 use plugfarm::sign::Keys;
 
 /// What the maker in another process is told: the folder of the keys.
-const FOLDER: &str = "PLUGFARM_TEST_KEYS";
+pub(crate) const FOLDER: &str = "PLUGFARM_TEST_KEYS";
 
 fn open(folder: &Path) -> Keys {
     let clock = || Timestamp::from_seconds(1_769_860_800);
@@ -20,8 +20,8 @@ fn maker() {
     open(Path::new(&std::env::var(FOLDER).unwrap()));
 }
 
-/// Makes keys in a process that is killed at its `n`th `call`; gives whether that killed it.
-fn make_and_kill(folder: &Path, call: &str, n: usize) -> bool {
+/// Runs `test` in a process that is killed at its `n`th `call`; gives whether that killed it.
+pub(crate) fn run_and_kill(test: &str, folder: &Path, call: &str, n: usize) -> bool {
     let program = std::env::current_exe().unwrap();
     let (trace, inject) = (
         format!("trace={call}"),
@@ -30,7 +30,7 @@ fn make_and_kill(folder: &Path, call: &str, n: usize) -> bool {
     let status = Command::new("strace")
         .args(["-f", "-qq", "-o/dev/null", "-e", &trace, "-e", &inject])
         .arg(program)
-        .args(["--ignored", "--exact", "sign_crash::maker"])
+        .args(["--ignored", "--exact", test])
         .env(FOLDER, folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -48,7 +48,7 @@ fn a_maker_that_is_killed_at_any_step_leaves_no_key_or_the_one_that_stays() {
         loop {
             let home = tempfile::tempdir().unwrap();
             let folder = home.path().join("keys");
-            if !make_and_kill(&folder, call, kills + 1) {
+            if !run_and_kill("sign_crash::maker", &folder, call, kills + 1) {
                 break;
             }
             kills += 1;

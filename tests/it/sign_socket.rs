@@ -131,7 +131,21 @@ fn the_farm_publishes_with_keys_that_it_cannot_read() {
 
     // Without the signer nothing is published, and nothing is lost.
     let deb = house.package("1.1");
+    let shown = house.farm(DAEMON, &["repo", "show"]);
     drop(running);
+    // Only signing needs it.
+    for reading in [
+        &["repo", "show"][..],
+        &["repo", "check"],
+        &["key", "show"],
+        &["verify", &deb],
+    ] {
+        let read = house.farm(DAEMON, reading);
+        assert!(read.status.success(), "{reading:?} {}", text(&read));
+        assert!(text(&read).contains("reading goes on"), "{}", text(&read));
+    }
+    let shown_again = house.farm(DAEMON, &["repo", "show"]);
+    assert_eq!(shown.stdout, shown_again.stdout);
     let failed = house.farm(DAEMON, &["publish", &deb]);
     assert_eq!(failed.status.code(), Some(3), "{}", text(&failed));
     assert!(

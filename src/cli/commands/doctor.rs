@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::app::{App, AppError};
 use crate::cli::answer::Answer;
+use crate::cli::commands::key::{PROTECT, UNPROTECTED};
 use crate::cli::output;
 use crate::model::{FailureCode, Target};
 use crate::pipeline::now;
@@ -142,12 +143,16 @@ fn data_folder(app: &App) -> Examined {
 }
 
 fn keys(app: &App) -> Examined {
-    match app.public_keys() {
-        Ok(public) => good(
+    let signer = app.signer().map(|(_, public)| public);
+    match (signer, app.keys_are_protected()) {
+        (Ok(_), Ok(Some(false))) => warning("keys", UNPROTECTED.to_owned(), PROTECT),
+        (Ok(public), Ok(_)) => good(
             "keys",
             format!("archive key {}", public.archive_fingerprint),
         ),
-        Err(error) => missing("keys", error.to_string(), "as the message says"),
+        (Err(error), _) | (_, Err(error)) => {
+            missing("keys", error.to_string(), "as the message says")
+        }
     }
 }
 

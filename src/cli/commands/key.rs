@@ -6,20 +6,22 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::cli::answer::Answer;
 use crate::cli::args::KeyCommand;
+use crate::cli::output;
+use crate::cli::usage::WrongUsage;
 use crate::model::FailureCode;
 use crate::pipeline::now;
-use crate::sign::{Forecast, PublicKeys, forecast};
+use crate::sign::{Forecast, Keys, Passphrase, PublicKeys, forecast};
 
 pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Answer> {
-    let public = app.public_keys()?;
     match command {
-        KeyCommand::Show => Ok(show(&public)),
-        KeyCommand::Doctor => doctor(app, &public),
+        KeyCommand::Show => show(app),
+        KeyCommand::Doctor => doctor(app, &app.public_keys()?),
+        KeyCommand::Protect { new, remove } => protect(app, new.as_deref(), *remove),
         KeyCommand::Export { folder } => {
-            let paths = export(app, &public, folder)?;
+            let paths = export(app, &app.public_keys()?, folder)?;
             Ok(Answer::done("the public keys are written")
                 .with(json!({ "files": paths }))
                 .saying(paths.iter().map(|path| path.display().to_string())))
@@ -27,17 +29,77 @@ pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Ans
     }
 }
 
-fn show(public: &PublicKeys) -> Answer {
+/// What is said of keys that whoever reads the disk, or a backup of it, can use.
+pub(super) const UNPROTECTED: &str = "the secret keys are not encrypted on disk";
+/// What mends that.
+pub(super) const PROTECT: &str =
+    "name a file with a passphrase (`signer: {passphrase_file: …}`), and run: plugfarm key protect";
+
+fn show(app: &App) -> anyhow::Result<Answer> {
+    let public = app.public_keys()?;
     let (archive, statement) = (&public.archive_fingerprint, &public.statement_key_id);
-    Answer::done("these are the farm's keys")
+    let protected = app.keys_are_protected()?;
+    let mut lines = vec![format!("archive key    {archive}")];
+    let next = public.next_fingerprint.as_ref();
+    lines.extend(next.map(|next| format!("  and next     {next}")));
+    lines.push(format!("statement key  {statement}"));
+    let mut warnings = Vec::new();
+    if protected == Some(false) {
+        warnings.push(UNPROTECTED);
+        lines.push(output::warning(&format!("{UNPROTECTED}; {PROTECT}")));
+    }
+    Ok(Answer::done("these are the farm's keys")
         .with(json!({
             "archive_fingerprint": archive,
+            "next_fingerprint": next,
             "statement_key_id": statement,
+            "protected": protected,
+            "warnings": warnings,
         }))
-        .saying([
-            format!("archive key    {archive}"),
-            format!("statement key  {statement}"),
-        ])
+        .saying(lines))
+}
+
+fn protect(app: &App, new: Option<&Path>, remove: bool) -> anyhow::Result<Answer> {
+    let configured = app.passphrase_file();
+    let file = new.or(configured.as_deref());
+    let passphrase = match (file, remove) {
+        (_, true) => None,
+        (Some(file), false) => Some(Passphrase::read(file).map_err(AppError::from)?),
+        (None, false) => {
+            let message = "there is no passphrase to encrypt the keys with; name its file with --new, and then with \
+                           `signer: {passphrase_file: …}` in the configuration";
+            return Err(WrongUsage(message.to_owned()).into());
+        }
+    };
+    let keys = keys_here(app)?;
+    keys.protect(passphrase.as_ref()).map_err(AppError::from)?;
+    let mut said = match passphrase {
+        Some(_) => "the secret keys are encrypted".to_owned(),
+        None => format!("{UNPROTECTED} any more; take `passphrase_file` out of the configuration"),
+    };
+    if let (Some(new), false) = (new, new == configured.as_deref()) {
+        let new = new.display();
+        said = format!(
+            "{said}; from now on `signer.passphrase_file` must be {new}, or a file that says the same"
+        );
+    }
+    Ok(Answer::done(&said)
+        .with(json!({ "protected": passphrase.is_some() }))
+        .saying([said]))
+}
+
+/// The keys, where this is the data folder that they are in.
+fn keys_here(app: &App) -> anyhow::Result<Keys> {
+    let elsewhere = app.config.signer.socket.as_ref();
+    if let (Some(socket), None) = (elsewhere, app.keys_are_protected()?) {
+        let socket = socket.display();
+        return Err(WrongUsage(format!(
+            "the keys are with the signer at {socket}, not in this data folder: run this as the signer's user, with its \
+             --data-dir"
+        ))
+        .into());
+    }
+    Ok(app.keys()?)
 }
 
 /// What to do when hosts refuse, now or later.

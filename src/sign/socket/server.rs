@@ -26,7 +26,7 @@ const MAX_INDICES: usize = 64;
 
 /// A signer that listens.
 pub struct SignerServer {
-    keys: Arc<Keys>,
+    keys: Mutex<Arc<Keys>>,
     listener: UnixListener,
     users: Vec<u32>,
     patience: Duration,
@@ -74,7 +74,7 @@ impl SignerServer {
         fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
         let own = rustix::process::geteuid().as_raw();
         Ok(Self {
-            keys: Arc::new(keys),
+            keys: Mutex::new(Arc::new(keys)),
             listener,
             users: users.iter().copied().chain([own]).collect(),
             patience: PATIENCE,
@@ -112,9 +112,22 @@ impl SignerServer {
         }
     }
 
+    /// The keys, read again where another process has changed them. Those that cannot be read sign nothing, and say why.
+    fn current_keys(&self) -> Arc<Keys> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        match keys.reopened() {
+            Ok(None) => {}
+            Ok(Some(changed)) => *keys = Arc::new(changed),
+            Err(error) => {
+                tracing::error!(%error, "the keys were changed, and cannot be read again")
+            }
+        }
+        Arc::clone(&keys)
+    }
+
     fn serve(&self, stream: UnixStream) -> io::Result<()> {
         let slot = Slots::take(&self.slots);
-        let (keys, patience) = (Arc::clone(&self.keys), self.patience);
+        let (keys, patience) = (self.current_keys(), self.patience);
         let name = std::thread::Builder::new().name("request".to_owned());
         name.spawn(move || {
             let _slot = slot;
