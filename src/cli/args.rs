@@ -331,6 +331,21 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         remove: bool,
     },
+    /// Exchange the archive key for a new one, step by step: run it again for the next step, which it refuses to do too early
+    Rotate {
+        /// Only say how far it is, and what is next
+        #[arg(long)]
+        status: bool,
+    },
+    /// Take an archive key that GnuPG has exported; once something is published, as the next key of a rotation
+    Import {
+        /// What `gpg --export-secret-keys` wrote, armored or binary
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The file of the passphrase that opens it
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     /// Write the public keys: the archive keyring (binary and armored) and the statement key
     Export {
         /// The folder to write to

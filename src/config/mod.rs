@@ -132,7 +132,7 @@ pub struct S3Config {
 }
 
 /// Who signs: each command with the keys in the data folder, or a process of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignerConfig {
     /// The socket of `plugfarm signer`; without it, every command signs with the keys in the data folder.
     pub socket: Option<PathBuf>,
@@ -140,6 +140,19 @@ pub struct SignerConfig {
     pub users: Vec<u32>,
     /// The file of the passphrase that the secret keys are encrypted with; without it, they are not.
     pub passphrase_file: Option<PathBuf>,
+    /// How long hosts have to get the next archive key before the old one may retire.
+    pub overlap: Duration,
+}
+
+impl Default for SignerConfig {
+    fn default() -> Self {
+        Self {
+            socket: None,
+            users: Vec::new(),
+            passphrase_file: None,
+            overlap: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
 }
 
 /// What plugins may be called, and what they may depend on.

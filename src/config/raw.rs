@@ -118,6 +118,7 @@ struct RawSigner {
     socket: Option<PathBuf>,
     users: Vec<u32>,
     passphrase_file: Option<PathBuf>,
+    overlap: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -161,6 +162,8 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             socket: raw.signer.socket,
             users: raw.signer.users,
             passphrase_file: raw.signer.passphrase_file,
+            overlap: duration("signer.overlap", raw.signer.overlap)?
+                .unwrap_or(defaults.signer.overlap),
         },
         plugins: PluginsConfig {
             reserved_packages: raw.plugins.reserved_packages,

@@ -47,7 +47,11 @@ impl ArchiveKey {
 
     /// Reads a secret certificate, armored or binary, and refuses one that apt would not accept.
     pub(super) fn read(bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Self, Unread> {
-        let cert = Cert::from_bytes(bytes)?;
+        Self::from_secret(Cert::from_bytes(bytes)?, passphrase)
+    }
+
+    /// Opens a secret certificate.
+    pub(super) fn from_secret(cert: Cert, passphrase: Option<&Passphrase>) -> Result<Self, Unread> {
         let secret = cert.primary_key().key().clone().parts_into_secret()?;
         if secret.has_unencrypted_secret() {
             return Ok(Self::of(cert, secret)?);

@@ -20,22 +20,29 @@ const LIST: &str = "change/list.json";
 /// The most bytes that the list may have.
 const MAX_LIST: u64 = 64 * 1024;
 
-/// Files that are written together.
+/// Files that are written and removed together.
 #[derive(Default)]
 pub(super) struct Change {
     written: Vec<(String, Vec<u8>, Secrecy)>,
+    removed: Vec<String>,
 }
 
-/// A change that is put aside: the place that file `0`, `1`, … goes to.
+/// A change that is put aside: the place that file `0`, `1`, … goes to, and what goes away.
 #[derive(Serialize, Deserialize)]
 struct List {
     written: Vec<(String, Sha256)>,
+    removed: Vec<String>,
 }
 
 impl Change {
     /// The file `name` will have these bytes.
     pub(super) fn write(&mut self, name: &str, bytes: Vec<u8>, secrecy: Secrecy) {
         self.written.push((name.to_owned(), bytes, secrecy));
+    }
+
+    /// The file `name` will be gone.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.removed.push(name.to_owned());
     }
 
     /// Makes the change, which is `kind` in the journal.
@@ -49,6 +56,7 @@ impl Change {
     ) -> Result<(), KeyError> {
         let mut list = List {
             written: Vec::new(),
+            removed: self.removed,
         };
         for (place, (name, bytes, secrecy)) in self.written.into_iter().enumerate() {
             folder.write(lock, &aside(place), &bytes, secrecy)?;
@@ -89,6 +97,9 @@ pub(super) fn settle(
             if folder.holds(&aside(place))? {
                 folder.rename(lock, &aside(place), name)?;
             }
+        }
+        for name in &list.removed {
+            folder.remove(lock, name)?;
         }
     }
     // The list goes first: without it, nothing of the rest counts.

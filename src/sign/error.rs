@@ -109,6 +109,12 @@ pub enum KeyError {
         /// Why not.
         reason: String,
     },
+    /// A step of the exchange of keys that would lock out hosts.
+    #[error("it is too early: {reason}")]
+    Early {
+        /// What has to come before it.
+        reason: String,
+    },
     /// The keys that were read are not those that sign now.
     #[error(
         "the archive keys here are {found}, and by the signer's journal {expected} sign; if they were changed just now, \

@@ -105,9 +105,9 @@ fn gpgv(in_release: &[u8], certs: &[Cert], at: Timestamp) -> Result<(), VerifyEr
         .map_err(|error| refused(at, &error))
 }
 
-/// Takes every algorithm: [`judge`] has gpgv's own measure.
+/// Takes every algorithm: for whoever has a measure of its own, as [`judge`] has.
 #[derive(Debug)]
-struct JudgedLater;
+pub(super) struct JudgedLater;
 
 impl Policy for JudgedLater {
     fn signature(&self, _: &Signature, _: HashAlgoSecurity) -> openpgp::Result<()> {

@@ -80,6 +80,12 @@ pub enum KeyStep {
     Protected,
     /// The secret keys are not encrypted any more.
     Unprotected,
+    /// A next archive key was made, and signs beside the present one.
+    Rotated,
+    /// An archive key from elsewhere signs: beside the present one, or in its place when nothing was published yet.
+    Imported,
+    /// The old archive key does not sign any more.
+    Retired,
 }
 
 /// The digest of an index up to some byte.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::archive_key::{self, ArchiveKey};
 use super::change::{self, Change};
 use super::folder::{KeyFolder, Secrecy};
 use super::journal::{Journal, JournalEntry, JournalKind, KeyStep};
@@ -11,7 +12,8 @@ use super::ring::{JOURNAL, Ring};
 use super::session::Session;
 use super::statement_check::Keyring;
 use super::verify::{verify_detached, verify_in_release};
-use super::{KeyError, PublicKeys, archive_key, statement_check};
+use super::{KeyError, PublicKeys, statement_check};
+use crate::evidence::{EvidenceError, StatementKey};
 use crate::model::{
     FarmName, ReleaseToSign, Sha256, SignedRelease, Signer, SigningError, StatementSignature,
     Timestamp,
@@ -21,7 +23,7 @@ use crate::model::{
 pub type Clock = fn() -> Timestamp;
 
 /// How far ahead a signature must be acceptable: trixie's apt warns when its policy will reject one within a year.
-const FORESIGHT: i64 = 400 * 24 * 3600;
+pub(super) const FORESIGHT: i64 = 400 * 24 * 3600;
 
 /// The farm's keys, and the signer over them. Nothing of a secret is ever printed.
 #[derive(Debug)]
@@ -132,6 +134,23 @@ impl Keys {
     /// What was signed so far, oldest first.
     pub fn journal(&self) -> Result<Vec<JournalEntry>, KeyError> {
         self.journal.entries()
+    }
+
+    pub(super) fn folder(&self) -> &KeyFolder {
+        &self.folder
+    }
+
+    /// The present archive key, and the one that is to follow it.
+    pub(super) fn archive(&self) -> &[ArchiveKey] {
+        &self.ring.archive
+    }
+
+    pub(super) fn statement_public(&self) -> Result<StatementKey, EvidenceError> {
+        self.ring.statement.public()
+    }
+
+    pub(super) fn passphrase_file(&self) -> Option<&Path> {
+        self.passphrase.as_deref()
     }
 
     pub(super) fn farm(&self) -> &FarmName {

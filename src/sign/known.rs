@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::KeyError;
 use super::folder::write_whole;
 use super::journal::{JournalEntry, JournalKind, SignedPackage, changed, open_to_read};
+use super::release_check::SNAPSHOTS;
 use crate::model::{Sha256, Sha256Midstate, Timestamp};
 
 /// How many states of an index's digest are kept: a publication that was interrupted goes on from an earlier one.
@@ -28,7 +29,7 @@ pub(super) struct SuiteRecord {
     /// The states of its indices' digests, the newest last.
     kept: BTreeMap<String, Vec<Sha256Midstate>>,
     /// Since when hosts get each key with the suite's keyring package.
-    pub(super) shipped: BTreeMap<String, Timestamp>,
+    shipped: BTreeMap<String, Timestamp>,
 }
 
 impl SuiteRecord {
@@ -147,6 +148,19 @@ impl Known {
             .keyrings
             .get(&package)
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a Release was ever signed.
+    pub(super) fn has_suites(&self) -> bool {
+        !self.summary.suites.is_empty()
+    }
+
+    /// For each suite whose keyring package was seen, since when hosts get each key with it. A dated publication never gets
+    /// another.
+    pub(super) fn shipped(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, Timestamp>)> {
+        let suites = self.summary.suites.iter();
+        let shipped = suites.map(|(name, suite)| (name.as_str(), &suite.shipped));
+        shipped.filter(|(name, shipped)| !name.starts_with(SNAPSHOTS) && !shipped.is_empty())
     }
 
     /// The fingerprints of the archive keys that sign; nothing, if they are those that were made first.

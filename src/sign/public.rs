@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::folder::KeyFolder;
 use super::journal::Journal;
 use super::ring::{ARCHIVE_PUBLIC, JOURNAL, MAX_KEY, STATEMENT_PUBLIC};
-use super::{KeyError, change};
+use super::verify::read_keyring;
+use super::{KeyError, VerifyError, change};
 use crate::evidence::StatementKey;
 
 /// What everybody may know of the farm's keys.
@@ -89,6 +90,20 @@ impl PublicKeys {
             statement_pem: statement.to_pem(),
             statement_key_id: statement.id(),
         })
+    }
+
+    /// Each archive key's fingerprint, and a keyring with it alone: what hosts have that missed one of the two.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError::Keyring`].
+    pub fn keyrings(&self) -> Result<Vec<(String, Vec<u8>)>, VerifyError> {
+        let unreadable = |error: openpgp::anyhow::Error| VerifyError::Keyring {
+            reason: format!("{error:#}"),
+        };
+        let certs = read_keyring(&[], &self.archive_keyring)?.into_iter();
+        let certs = certs.map(|cert| Ok((cert.fingerprint().to_hex(), cert.to_vec()?)));
+        certs.collect::<openpgp::Result<_>>().map_err(unreadable)
     }
 
     /// The fingerprints of all archive keys that sign Releases, or are about to: what `Signed-By` names.

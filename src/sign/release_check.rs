@@ -74,7 +74,7 @@ pub(super) fn check(release: &[u8], farm: &FarmName) -> Result<CheckedRelease, S
 }
 
 /// What the names of dated publications begin with.
-const SNAPSHOTS: &str = "snapshots/";
+pub(super) const SNAPSHOTS: &str = "snapshots/";
 
 /// Dates rise by suite, and apt knows a repository by its codename as well: both are one name. Only a dated publication has
 /// another codename, by which no host takes it for what it follows; it is of the moment in its name, so that there is never

@@ -143,7 +143,8 @@ pub fn are_protected(folder: &Path) -> Result<Option<bool>, KeyError> {
     Ok(found)
 }
 
-fn not_written(error: openpgp::anyhow::Error) -> KeyError {
+/// What it means that an archive key could not be made, or not put into words.
+pub(super) fn not_written(error: openpgp::anyhow::Error) -> KeyError {
     KeyError::Generation {
         what: "an archive key",
         reason: format!("{error:#}"),

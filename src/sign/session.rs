@@ -55,6 +55,16 @@ impl<'a> Session<'a> {
                 other.escape_debug()
             )));
         }
+        let named = !checked.signed_by.is_empty() && !checked.dated;
+        if let Some(own) = own
+            .iter()
+            .find(|key| named && !checked.signed_by.contains(key))
+        {
+            return Err(refused(format!(
+                "the Release does not name the key {own}, which signs too: hosts would refuse the one that it signs alone; if \
+                 the keys were changed just now, publish again"
+            )));
+        }
         let session = Self {
             keys,
             release,

@@ -56,6 +56,11 @@ impl Ran {
         assert!(self.good, "{}", self.text);
         self.text
     }
+
+    pub(crate) fn fails(self) -> String {
+        assert!(!self.good, "{}", self.text);
+        self.text
+    }
 }
 
 fn docker(arguments: &[&str]) -> Ran {

@@ -1,5 +1,7 @@
 //! `plugfarm key`.
 
+mod rotation;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +22,11 @@ pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Ans
         KeyCommand::Show => show(app),
         KeyCommand::Doctor => doctor(app, &app.public_keys()?),
         KeyCommand::Protect { new, remove } => protect(app, new.as_deref(), *remove),
+        KeyCommand::Rotate { status } => rotation::rotate(app, *status),
+        KeyCommand::Import {
+            file,
+            passphrase_file,
+        } => rotation::import(app, file, passphrase_file.as_deref()),
         KeyCommand::Export { folder } => {
             let paths = export(app, &app.public_keys()?, folder)?;
             Ok(Answer::done("the public keys are written")
@@ -103,13 +110,15 @@ fn keys_here(app: &App) -> anyhow::Result<Keys> {
 }
 
 /// What to do when hosts refuse, now or later.
-const REPLACE: &str = "publish again, so that the signature is a new one; a key that has expired or is too weak must be \
-                       replaced before the day that is named, for no host gets another one by itself";
+const REPLACE: &str = "publish again (`plugfarm repo refresh`), so that all keys sign anew; a key that has expired or is too weak must be \
+                       replaced (`plugfarm key rotate`) long before the day that is named, for hosts get the next one with an upgrade";
 
-/// What one verifier says of one suite's `InRelease` on one day.
+/// What one verifier says of one suite's `InRelease` on one day, on hosts that trust one of the keys.
 #[derive(Debug, Serialize)]
 struct Verdict {
     suite: String,
+    /// The fingerprint of the one key that the hosts have.
+    key: String,
     #[serde(flatten)]
     forecast: Forecast,
 }
@@ -119,7 +128,9 @@ impl fmt::Display for Verdict {
         let (name, days) = (self.forecast.verifier.name(), self.forecast.days);
         let problem = self.forecast.problem.as_ref();
         let said = problem.map_or("accepts".to_owned(), |why| format!("REFUSES: {why}"));
-        write!(f, "{:<20} {name:<17} in {days:>3} days  {said}", self.suite)
+        let key: String = self.key.chars().take(8).collect();
+        let suite = &self.suite;
+        write!(f, "{suite:<20} {key}  {name:<17} in {days:>3} days  {said}")
     }
 }
 
@@ -131,9 +142,15 @@ fn doctor(app: &App, public: &PublicKeys) -> anyhow::Result<Answer> {
         let Some(in_release) = repository.in_release(&state.suite)? else {
             continue;
         };
-        for forecast in forecast(&in_release, &public.archive_keyring, now())? {
-            let suite = state.suite.to_string();
-            verdicts.push(Verdict { suite, forecast });
+        for (key, keyring) in public.keyrings()? {
+            for forecast in forecast(&in_release, &keyring, now())? {
+                let (suite, key) = (state.suite.to_string(), key.clone());
+                verdicts.push(Verdict {
+                    suite,
+                    key,
+                    forecast,
+                });
+            }
         }
     }
     let good = verdicts.iter().all(|one| one.forecast.problem.is_none());
