@@ -297,6 +297,8 @@ fn a_host_that_knows_several_keys_takes_the_farms_own_alone() {
         let policy = host.run(&format!("apt-cache policy {PACKAGE}")).succeeds();
         assert!(policy.contains("Candidate: 1.1-0"), "{policy}");
 
+        // apt asks only for what is newer than what it has, in seconds.
+        std::thread::sleep(Duration::from_secs(2));
         publish(&other, &hello("2.0", target));
         let place = format!("{}/.", other.root().display());
         let copied = Command::new("cp")
