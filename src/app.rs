@@ -9,7 +9,7 @@ use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
 use crate::model::{Actor, FailureCode, Signer, SigningError, Target};
 use crate::pipeline::{Farm, Publisher, now};
-use crate::repo::{Progress, RepoError, Repository, Settings};
+use crate::repo::{Progress, RepoError, Repository, Settings, Writer};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
 use crate::sign::{KeyError, Keys, PublicKeys, SocketSigner, are_protected};
 use crate::source::{Fetcher, Store};
@@ -392,10 +392,12 @@ impl App {
     /// What packages are published with.
     pub fn publisher(&self) -> Result<Publisher, AppError> {
         let (signer, public) = self.signer()?;
+        let repository = self.repository_of(&public)?;
         Ok(Publisher {
             statement_keys: StatementKey::all_from_pem(&public.statement_pem)?,
+            writer: Writer::new(repository.clone(), Arc::clone(&signer), now),
             signer,
-            repository: self.repository_of(&public)?,
+            repository,
         })
     }
 

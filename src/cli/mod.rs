@@ -60,11 +60,11 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
             Command::Build(arguments) => {
                 commands::build::run(&app, &arguments, cli.global.json).await
             }
-            Command::Publish(arguments) => commands::publish::run(&app, &arguments),
-            Command::Promote(arguments) => commands::promote::run(&app, &arguments),
-            Command::Phase(arguments) => commands::phase::run(&app, &arguments),
-            Command::Withdraw(arguments) => commands::withdraw::run(&app, &arguments),
-            Command::Rollback(arguments) => commands::rollback::run(&app, &arguments),
+            Command::Publish(arguments) => commands::publish::run(&app, &arguments).await,
+            Command::Promote(arguments) => commands::promote::run(&app, &arguments).await,
+            Command::Phase(arguments) => commands::phase::run(&app, &arguments).await,
+            Command::Withdraw(arguments) => commands::withdraw::run(&app, &arguments).await,
+            Command::Rollback(arguments) => commands::rollback::run(&app, &arguments).await,
             Command::Verify(arguments) => commands::verify::run(&app, &arguments),
             Command::Rebuild(arguments) => {
                 commands::rebuild::run(&app, &arguments, cli.global.json).await

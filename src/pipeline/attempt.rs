@@ -11,7 +11,7 @@ use super::report::Report;
 use crate::config::Config;
 use crate::evidence::{Builder, StatementKey};
 use crate::model::{BuildId, Failure, FailureCode, Finding, Severity, Signer, Stage, Timestamp};
-use crate::repo::Repository;
+use crate::repo::{Repository, Writer};
 use crate::sandbox::{Cancel, Engine, Images};
 use crate::source::Store;
 
@@ -41,6 +41,8 @@ pub struct Publisher {
     pub signer: Arc<dyn Signer>,
     /// Where packages are published.
     pub repository: Repository,
+    /// Who publishes there, for everybody in this process.
+    pub writer: Writer,
 }
 
 /// One attempt, under way.

@@ -128,7 +128,7 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
         hand_over(attempt, &mut signed, out)?;
     }
     if let Some(publish) = &request.publish {
-        publish::run(attempt, publish, &signed)?;
+        publish::run(attempt, publish, &signed).await?;
     }
     Ok(())
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::attempt::{Attempt, Publisher, now};
+use super::attempt::{Attempt, Publisher};
 use super::request::PublishRequest;
 use super::sign::Signed;
 use super::verify::{VerifiedPackage, verify_package};
 use crate::evidence::VerifiedStatement;
 use crate::model::{Channel, Failure, FailureCode, Stage, Suite, Target, printable};
-use crate::repo::{Batch, Publication, Publishable, RepoError};
+use crate::repo::{Publication, Publishable, RepoError};
 
 /// Publishes what was just built.
-pub(super) fn run(
+pub(super) async fn run(
     attempt: &mut Attempt<'_>,
     request: &PublishRequest,
     signed: &Signed,
@@ -24,7 +24,7 @@ pub(super) fn run(
         &request.channel,
         request.unpinned,
     );
-    for publication in published? {
+    for publication in published.await? {
         let Publication {
             suite, generation, ..
         } = publication;
@@ -49,7 +49,7 @@ pub(super) fn run(
 /// # Errors
 ///
 /// A package whose evidence does not verify against the farm's own key, or that the repository refuses.
-pub fn publish_packages(
+pub async fn publish_packages(
     publisher: &Publisher,
     packages: &[PathBuf],
     channel: &Channel,
@@ -70,18 +70,10 @@ pub fn publish_packages(
         target,
         channel: channel.clone(),
     };
-    let parts: Vec<_> = suites
-        .into_iter()
-        .map(|(target, packages)| (suite(target), packages))
-        .collect();
-    let batches: Vec<_> = parts
-        .iter()
-        .map(|(suite, packages)| Batch { suite, packages })
-        .collect();
-    let (repository, signer) = (&publisher.repository, publisher.signer.as_ref());
-    let lock = repository.lock().map_err(failed)?;
-    let published = repository.publish(&lock, &batches, now(), signer);
-    published.map_err(failed)
+    let suites = suites.into_iter();
+    let batches = suites.map(|(target, packages)| (suite(target), packages));
+    let published = publisher.writer.publish(batches.collect());
+    published.await.map_err(failed)
 }
 
 fn failed(error: RepoError) -> Failure {

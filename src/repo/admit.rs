@@ -56,6 +56,11 @@ impl Publishable {
         })
     }
 
+    /// The package's name.
+    pub(super) fn package(&self) -> &str {
+        self.statement.package()
+    }
+
     /// Whether the farm itself has signed for the package: the key that verified it must be one of the farm's, and the
     /// evidence beside the package must say what was verified.
     pub(super) fn check_evidence(&self, keys: &[StatementKey]) -> Result<(), RepoError> {

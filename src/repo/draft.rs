@@ -13,7 +13,7 @@ use super::{RepoError, Repository, layout};
 use crate::model::{Actor, DebianVersion, Sha256, Suite, Timestamp};
 
 /// Changes to the repository, of which nobody knows yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Draft<'a> {
     pub(super) storage: &'a dyn Storage,
     pub(super) root: Root,
@@ -236,6 +236,12 @@ impl<'a> Draft<'a> {
         };
         self.dropped.insert(name, retired);
         Ok(had)
+    }
+
+    /// How many changes there are to the indices of `suite` so far; none, if it is not touched.
+    pub(super) fn changes(&self, suite: &Suite) -> Option<usize> {
+        let draft = self.suites.get(&suite.to_string());
+        draft.map(|draft| draft.edits.len())
     }
 
     /// Whether there is nothing to commit.

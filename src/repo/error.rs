@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::entry::Published;
 use super::index::IndexError;
@@ -197,6 +198,21 @@ pub enum RepoError {
         /// Why.
         reason: String,
     },
+    /// Too many requests wait for the repository's writer.
+    #[error("{waiting} requests wait to be published already")]
+    WriterBusy {
+        /// How many.
+        waiting: usize,
+    },
+    /// The repository's writer accepts nothing more.
+    #[error("the farm is shutting down, and publishes nothing more")]
+    WriterGone,
+    /// What was asked for was to be committed together with other things, and none of it was, or hosts do not see it yet.
+    #[error(transparent)]
+    Together {
+        /// Why.
+        source: Arc<RepoError>,
+    },
     /// The publication is committed, and hosts do not see it yet.
     #[error(
         "the repository is committed as generation {generation}, but hosts do not see it yet: {source}"
@@ -217,6 +233,23 @@ impl RepoError {
             action,
             path,
             source,
+        }
+    }
+
+    /// The same error, for one of several whom it befell.
+    pub(super) fn together(error: &Arc<Self>) -> Self {
+        Self::Together {
+            source: Arc::clone(error),
+        }
+    }
+
+    /// Whether a single package can be why a commit of several things failed: whether it is worth to try them apart.
+    pub(super) fn may_be_of_one_package(&self) -> bool {
+        match self {
+            Self::Storage { source } => !source.is_retryable(),
+            Self::Sign { source } => !matches!(source, SigningError::Unavailable { .. }),
+            Self::Conflict | Self::OtherFarm { .. } | Self::ClockBehind { .. } => false,
+            _ => true,
         }
     }
 
@@ -280,6 +313,12 @@ impl RepoError {
                 "`plugfarm repo rebuild` writes indices again from the state; `plugfarm repo check` tells what else is wrong",
             ),
             Self::Conflict => (FailureCode::PublishConflict, "try again"),
+            Self::WriterBusy { .. } => (FailureCode::PublishConflict, "try again in a minute"),
+            Self::WriterGone => (
+                FailureCode::PublishConflict,
+                "try again when the farm is back",
+            ),
+            Self::Together { source } => source.code_and_hint(),
             Self::Mismatch { .. } | Self::Read { .. } | Self::Evidence { .. } => (
                 FailureCode::EvidenceInvalid,
                 "publish the package that the evidence is about, or build it again with this farm",

@@ -52,6 +52,7 @@ mod storage;
 mod suite_draft;
 mod table;
 mod withdraw;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub use show::{Packages, SuiteSummary};
 pub use snapshot::Snapshot;
 pub use storage::{Action, Progress, StorageError, Trouble};
 pub use withdraw::{Withdrawal, Withdrawn};
+pub use writer::Writer;
 
 /// The most bytes that an `InRelease` may have.
 const MAX_IN_RELEASE: u64 = 2 << 20;

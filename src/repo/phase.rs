@@ -1,6 +1,7 @@
 //! Phasing: only a share of the hosts upgrades to a version by itself. apt of each host decides by its machine id
 //! (`Phased-Update-Percentage`).
 
+use super::draft::Draft;
 use super::event::{Action, Event};
 use super::suite_draft::Change;
 use super::{RepoError, RepoLock, Repository};
@@ -34,43 +35,52 @@ impl Repository {
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<Suite, RepoError> {
-        self.check_foreign(&phasing.package)?;
         let (suite, _) = self.transact(lock, now, signer, &|draft| {
-            let Phasing {
-                package, version, ..
-            } = phasing;
-            let suites = draft.known_suites();
-            let not_there = || RepoError::not_there(package, Some(version), &suites);
-            let entry = draft.find(package, version)?.ok_or_else(not_there)?;
-            let present = entry.present_in(&suites);
-            let has = |channel: &Channel| {
-                let mut own = present.iter().copied();
-                own.find(|suite| suite.channel == *channel)
-            };
-            let suite = match &phasing.channel {
-                Some(channel) => has(channel),
-                None => self.settings().channels.iter().rev().find_map(has),
-            };
-            let suite = suite.ok_or_else(not_there)?;
-            let percent = Some(phasing.percent).filter(|percent| *percent < 100);
-            if entry
-                .listing(suite)
-                .is_some_and(|own| own.phased != percent)
-            {
-                let change = Change::Phase {
-                    package: package.clone(),
-                    version: version.clone(),
-                    percent,
-                };
-                draft.change(suite, change)?;
-                let (by, published) = (Some(&phasing.by), &entry.published);
-                draft.events.push(Event {
-                    phased: Some(phasing.percent),
-                    ..Event::of(Action::Phase, published, suite, by)
-                });
-            }
-            Ok(suite.clone())
+            self.draft_phasing(draft, phasing)
         })?;
         Ok(suite)
+    }
+
+    /// What a phasing changes.
+    pub(super) fn draft_phasing(
+        &self,
+        draft: &mut Draft<'_>,
+        phasing: &Phasing,
+    ) -> Result<Suite, RepoError> {
+        self.check_foreign(&phasing.package)?;
+        let Phasing {
+            package, version, ..
+        } = phasing;
+        let suites = draft.known_suites();
+        let not_there = || RepoError::not_there(package, Some(version), &suites);
+        let entry = draft.find(package, version)?.ok_or_else(not_there)?;
+        let present = entry.present_in(&suites);
+        let has = |channel: &Channel| {
+            let mut own = present.iter().copied();
+            own.find(|suite| suite.channel == *channel)
+        };
+        let suite = match &phasing.channel {
+            Some(channel) => has(channel),
+            None => self.settings().channels.iter().rev().find_map(has),
+        };
+        let suite = suite.ok_or_else(not_there)?;
+        let percent = Some(phasing.percent).filter(|percent| *percent < 100);
+        if entry
+            .listing(suite)
+            .is_some_and(|own| own.phased != percent)
+        {
+            let change = Change::Phase {
+                package: package.clone(),
+                version: version.clone(),
+                percent,
+            };
+            draft.change(suite, change)?;
+            let (by, published) = (Some(&phasing.by), &entry.published);
+            draft.events.push(Event {
+                phased: Some(phasing.percent),
+                ..Event::of(Action::Phase, published, suite, by)
+            });
+        }
+        Ok(suite.clone())
     }
 }

@@ -73,19 +73,29 @@ impl Repository {
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<Vec<Promoted>, RepoError> {
+        let (promoted, _) = self.transact(lock, now, signer, &|draft| {
+            self.draft_promotion(draft, promotion, signer)
+        })?;
+        Ok(promoted)
+    }
+
+    /// What a promotion changes.
+    pub(super) fn draft_promotion(
+        &self,
+        draft: &mut Draft<'_>,
+        promotion: &Promotion,
+        signer: &dyn Signer,
+    ) -> Result<Vec<Promoted>, RepoError> {
         self.check_order(&promotion.from, &promotion.to)?;
         self.check_foreign(&promotion.package)?;
-        let (promoted, _) = self.transact(lock, now, signer, &|draft| {
-            let mut promoted = Vec::new();
-            for (target, entry) in candidates(draft, promotion)? {
-                let suite = Suite {
-                    target,
-                    channel: promotion.to.clone(),
-                };
-                promoted.push(self.promote_one(draft, promotion, &entry, &suite, signer)?);
-            }
-            Ok(promoted)
-        })?;
+        let mut promoted = Vec::new();
+        for (target, entry) in candidates(draft, promotion)? {
+            let suite = Suite {
+                target,
+                channel: promotion.to.clone(),
+            };
+            promoted.push(self.promote_one(draft, promotion, &entry, &suite, signer)?);
+        }
         Ok(promoted)
     }
 

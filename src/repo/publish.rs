@@ -5,7 +5,6 @@ use super::draft::Draft;
 use super::event::Action;
 use super::root::Root;
 use super::{RepoError, RepoLock, Repository};
-use crate::evidence::StatementKey;
 use crate::model::{Signer, Suite, Timestamp};
 
 /// What a publication came to in one suite.
@@ -45,23 +44,34 @@ impl Repository {
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<Vec<Publication>, RepoError> {
-        let keys = StatementKey::all_from_pem(&self.settings().statement_pem)?;
+        let (changed, root) = self.transact(lock, now, signer, &|draft| {
+            self.draft_publication(draft, batches, signer)
+        })?;
+        Ok(publications(&root, changed))
+    }
+
+    /// What a publication changes: for each batch its suite, and whether anything changes there.
+    pub(super) fn draft_publication(
+        &self,
+        draft: &mut Draft<'_>,
+        batches: &[Batch<'_>],
+        signer: &dyn Signer,
+    ) -> Result<Vec<(Suite, bool)>, RepoError> {
+        let keys = self.statement_keys()?;
         for batch in batches {
             for package in batch.packages {
                 package.check_target(batch.suite)?;
                 package.check_evidence(&keys)?;
             }
         }
-        let (changed, root) = self.transact(lock, now, signer, &|draft| {
-            for batch in batches {
-                self.add_batch(draft, batch, signer)?;
-            }
-            Ok(draft.suites.keys().cloned().collect::<Vec<_>>())
-        })?;
-        let suites = batches.iter().map(|batch| batch.suite);
-        let publication =
-            |suite: &Suite| publication(&root, suite, changed.contains(&suite.to_string()));
-        Ok(suites.map(publication).collect())
+        let mut changed = Vec::new();
+        for batch in batches {
+            let before = draft.changes(batch.suite);
+            self.add_batch(draft, batch, signer)?;
+            let after = draft.changes(batch.suite);
+            changed.push((batch.suite.clone(), before != after));
+        }
+        Ok(changed)
     }
 
     fn add_batch(
@@ -107,6 +117,14 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// What a publication came to, once it is committed.
+pub(super) fn publications(root: &Root, changed: Vec<(Suite, bool)>) -> Vec<Publication> {
+    let changed = changed.into_iter();
+    changed
+        .map(|(suite, changed)| publication(root, &suite, changed))
+        .collect()
 }
 
 pub(super) fn publication(root: &Root, suite: &Suite, changed: bool) -> Publication {

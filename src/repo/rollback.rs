@@ -69,29 +69,39 @@ impl Repository {
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<Vec<RolledBack>, RepoError> {
-        self.check_foreign(&request.package)?;
         let (rolled_back, _) = self.transact(lock, now, signer, &|draft| {
-            let history = draft.history(&request.package)?;
-            let mut rolled_back = Vec::new();
-            let mut looked = Vec::new();
-            for target in Target::ALL {
-                let suite = self.followed(target, request);
-                match highest(&history, &suite) {
-                    Some(bad) if is_meant(request, &history, target) => {
-                        rolled_back.push(self.roll_back_one(draft, request, bad, &suite, signer)?);
-                    }
-                    _ => looked.push(suite),
-                }
-            }
-            match (&request.to, rolled_back.is_empty()) {
-                (Some(to), true) if !history.is_empty() => Err(RepoError::NothingOlder {
-                    reason: format!("{} {to} was never published there", request.package),
-                }),
-                (_, true) => Err(RepoError::not_there(&request.package, None, &looked)),
-                _ => Ok(rolled_back),
-            }
+            self.draft_rollback(draft, request, signer)
         })?;
         Ok(rolled_back)
+    }
+
+    /// What a rollback changes.
+    pub(super) fn draft_rollback(
+        &self,
+        draft: &mut Draft<'_>,
+        request: &RollbackRequest,
+        signer: &dyn Signer,
+    ) -> Result<Vec<RolledBack>, RepoError> {
+        self.check_foreign(&request.package)?;
+        let history = draft.history(&request.package)?;
+        let mut rolled_back = Vec::new();
+        let mut looked = Vec::new();
+        for target in Target::ALL {
+            let suite = self.followed(target, request);
+            match highest(&history, &suite) {
+                Some(bad) if is_meant(request, &history, target) => {
+                    rolled_back.push(self.roll_back_one(draft, request, bad, &suite, signer)?);
+                }
+                _ => looked.push(suite),
+            }
+        }
+        match (&request.to, rolled_back.is_empty()) {
+            (Some(to), true) if !history.is_empty() => Err(RepoError::NothingOlder {
+                reason: format!("{} {to} was never published there", request.package),
+            }),
+            (_, true) => Err(RepoError::not_there(&request.package, None, &looked)),
+            _ => Ok(rolled_back),
+        }
     }
 
     /// The suite whose highest version is the bad one.

@@ -48,7 +48,7 @@ impl Change {
 }
 
 /// A suite that changes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SuiteDraft {
     pub(super) suite: Suite,
     /// Its last generation; 0, if it is new.

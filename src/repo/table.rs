@@ -30,7 +30,7 @@ pub(super) struct Table {
 }
 
 /// Changes of a suite's indices.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Edits {
     all: Vec<Change>,
     amd64: Vec<Change>,
@@ -40,6 +40,11 @@ impl Edits {
     /// Whether nothing changes.
     pub(super) fn is_empty(&self) -> bool {
         self.amd64.is_empty()
+    }
+
+    /// How many changes there are.
+    pub(super) fn len(&self) -> usize {
+        self.amd64.len()
     }
 
     fn of(&self, architecture: Architecture) -> &[Change] {

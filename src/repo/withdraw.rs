@@ -46,37 +46,47 @@ impl Repository {
         now: Timestamp,
         signer: &dyn Signer,
     ) -> Result<Withdrawn, RepoError> {
-        self.check_foreign(&withdrawal.package)?;
         let (withdrawn, _) = self.transact(lock, now, signer, &|draft| {
-            let Withdrawal {
-                package, version, ..
-            } = withdrawal;
-            let suites = draft.known_suites();
-            let entry = draft.find(package, version)?;
-            let not_there = || RepoError::not_there(package, Some(version), &suites);
-            let entry = entry.ok_or_else(not_there)?;
-            let wanted = |suite: &&Suite| {
-                withdrawal.channels.is_empty() || withdrawal.channels.contains(&suite.channel)
-            };
-            let left = entry.present_in(&suites).into_iter().filter(wanted);
-            let left: Vec<_> = left.cloned().collect();
-            if left.is_empty() {
-                let mut before = suites.iter().filter(wanted);
-                return match before.find(|suite| entry.withdrawn(suite).is_some()) {
-                    Some(_) => Ok(Withdrawn {
-                        suites: left,
-                        pinned: draft.is_banned(&entry),
-                    }),
-                    None => Err(not_there()),
-                };
-            }
-            self.withdraw_from(draft, &entry, &left, withdrawal, signer)?;
-            Ok(Withdrawn {
-                suites: left,
-                pinned: draft.is_banned(&entry),
-            })
+            self.draft_withdrawal(draft, withdrawal, signer)
         })?;
         Ok(withdrawn)
+    }
+
+    /// What a withdrawal changes.
+    pub(super) fn draft_withdrawal(
+        &self,
+        draft: &mut Draft<'_>,
+        withdrawal: &Withdrawal,
+        signer: &dyn Signer,
+    ) -> Result<Withdrawn, RepoError> {
+        self.check_foreign(&withdrawal.package)?;
+        let Withdrawal {
+            package, version, ..
+        } = withdrawal;
+        let suites = draft.known_suites();
+        let entry = draft.find(package, version)?;
+        let not_there = || RepoError::not_there(package, Some(version), &suites);
+        let entry = entry.ok_or_else(not_there)?;
+        let wanted = |suite: &&Suite| {
+            withdrawal.channels.is_empty() || withdrawal.channels.contains(&suite.channel)
+        };
+        let left = entry.present_in(&suites).into_iter().filter(wanted);
+        let left: Vec<_> = left.cloned().collect();
+        if left.is_empty() {
+            let mut before = suites.iter().filter(wanted);
+            return match before.find(|suite| entry.withdrawn(suite).is_some()) {
+                Some(_) => Ok(Withdrawn {
+                    suites: left,
+                    pinned: draft.is_banned(&entry),
+                }),
+                None => Err(not_there()),
+            };
+        }
+        self.withdraw_from(draft, &entry, &left, withdrawal, signer)?;
+        Ok(Withdrawn {
+            suites: left,
+            pinned: draft.is_banned(&entry),
+        })
     }
 
     /// Takes a version out of `suites`, which have it.

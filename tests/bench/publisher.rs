@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 use plugfarm::app::App;
 use plugfarm::model::Channel;
 use plugfarm::pipeline::{Publisher, publish_packages};
+use tokio::runtime::Builder;
 
 /// The first argument of the process.
 pub const ROLE: &str = "publisher";
 
 /// Publishes packages that the farm built: all at once.
 pub fn publish(publisher: &Publisher, debs: &[PathBuf]) {
-    let published = publish_packages(publisher, debs, &Channel::stable(), false);
-    if let Err(failure) = published {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let channel = Channel::stable();
+    let published = publish_packages(publisher, debs, &channel, false);
+    if let Err(failure) = runtime.block_on(published) {
         panic!("{failure:?}");
     }
 }

@@ -51,6 +51,7 @@ mod repo_mirrors;
 mod repo_publish;
 mod repo_s3;
 mod repo_storm;
+mod repo_writer;
 mod retention;
 mod rights;
 mod rollback;

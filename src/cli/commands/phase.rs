@@ -8,10 +8,9 @@ use crate::cli::args::{Named, PhaseArgs};
 use crate::cli::channels;
 use crate::cli::usage::WrongUsage;
 use crate::model::DebianVersion;
-use crate::pipeline::now;
 use crate::repo::Phasing;
 
-pub(in crate::cli) fn run(app: &App, arguments: &PhaseArgs) -> anyhow::Result<Answer> {
+pub(in crate::cli) async fn run(app: &App, arguments: &PhaseArgs) -> anyhow::Result<Answer> {
     let version = version(&arguments.package)?;
     let phasing = Phasing {
         package: arguments.package.package.clone(),
@@ -24,9 +23,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &PhaseArgs) -> anyhow::Result<An
         channels::known(app, channel)?;
     }
     let publisher = app.publisher()?;
-    let lock = publisher.repository.lock()?;
-    let signer = publisher.signer.as_ref();
-    let suite = publisher.repository.phase(&lock, &phasing, now(), signer)?;
+    let suite = publisher.writer.phase(phasing.clone()).await?;
     let (package, percent) = (&phasing.package, phasing.percent);
     let message =
         format!("{percent} percent of the hosts of {suite} upgrade to {package} {version}");

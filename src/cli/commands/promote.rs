@@ -6,10 +6,9 @@ use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::PromoteArgs;
 use crate::cli::channels;
-use crate::pipeline::now;
 use crate::repo::{Promoted, Promotion, Standing};
 
-pub(in crate::cli) fn run(app: &App, arguments: &PromoteArgs) -> anyhow::Result<Answer> {
+pub(in crate::cli) async fn run(app: &App, arguments: &PromoteArgs) -> anyhow::Result<Answer> {
     let (from, to) = channels::step(app, arguments.from.as_ref(), arguments.to.as_ref())?;
     let promotion = Promotion {
         package: arguments.package.package.clone(),
@@ -21,12 +20,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &PromoteArgs) -> anyhow::Result<
         by: channels::actor(arguments.decision.by.as_ref())?,
         reason: arguments.decision.reason.clone(),
     };
-    let publisher = app.publisher()?;
-    let lock = publisher.repository.lock()?;
-    let signer = publisher.signer.as_ref();
-    let promoted = publisher
-        .repository
-        .promote(&lock, &promotion, now(), signer)?;
+    let promoted = app.publisher()?.writer.promote(promotion).await?;
     let missing = promoted.iter().map(|one| one.missing).max().unwrap_or(0);
     let message = if missing > 0 {
         "the approval is noted, and is not enough yet"

@@ -10,7 +10,7 @@ use crate::model::Channel;
 use crate::pipeline::{Conclusion, publish_packages};
 use crate::repo::Publication;
 
-pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<Answer> {
+pub(in crate::cli) async fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<Answer> {
     let publisher = app.publisher()?;
     let preview = arguments
         .preview
@@ -21,7 +21,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &PublishArgs) -> anyhow::Result<
     let channel = channels::entered(app, named)?;
     let packages = &arguments.packages;
     let published = publish_packages(&publisher, packages, &channel, arguments.unpinned);
-    let published = match published {
+    let published = match published.await {
         Ok(published) => published,
         Err(failure) => return Ok(Conclusion::from(&failure).into()),
     };

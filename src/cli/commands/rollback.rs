@@ -7,10 +7,9 @@ use crate::cli::answer::Answer;
 use crate::cli::args::RollbackArgs;
 use crate::cli::channels;
 use crate::cli::usage::WrongUsage;
-use crate::pipeline::now;
 use crate::repo::{RollbackRequest, RolledBack};
 
-pub(in crate::cli) fn run(app: &App, arguments: &RollbackArgs) -> anyhow::Result<Answer> {
+pub(in crate::cli) async fn run(app: &App, arguments: &RollbackArgs) -> anyhow::Result<Answer> {
     if arguments.package.version.is_some() {
         let message = "name the package alone, and the version to go back to with --to";
         return Err(WrongUsage(message.to_owned()).into());
@@ -25,12 +24,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &RollbackArgs) -> anyhow::Result
         by: channels::actor(arguments.decision.by.as_ref())?,
         reason: arguments.decision.reason.clone(),
     };
-    let publisher = app.publisher()?;
-    let lock = publisher.repository.lock()?;
-    let signer = publisher.signer.as_ref();
-    let rolled_back = publisher
-        .repository
-        .roll_back(&lock, &request, now(), signer)?;
+    let rolled_back = app.publisher()?.writer.roll_back(request).await?;
     let rows: Vec<_> = rolled_back.iter().map(describe).collect();
     Ok(Answer::done("the package is what it was")
         .with(json!({ "rolled_back": rows }))

@@ -7,10 +7,9 @@ use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::WithdrawArgs;
 use crate::cli::channels;
-use crate::pipeline::now;
 use crate::repo::Withdrawal;
 
-pub(in crate::cli) fn run(app: &App, arguments: &WithdrawArgs) -> anyhow::Result<Answer> {
+pub(in crate::cli) async fn run(app: &App, arguments: &WithdrawArgs) -> anyhow::Result<Answer> {
     let version = version(&arguments.package)?;
     for channel in &arguments.channels {
         channels::known(app, channel)?;
@@ -23,11 +22,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &WithdrawArgs) -> anyhow::Result
         reason: arguments.decision.reason.clone(),
     };
     let publisher = app.publisher()?;
-    let lock = publisher.repository.lock()?;
-    let signer = publisher.signer.as_ref();
-    let withdrawn = publisher
-        .repository
-        .withdraw(&lock, &withdrawal, now(), signer)?;
+    let withdrawn = publisher.writer.withdraw(withdrawal.clone()).await?;
     let (package, suites) = (&withdrawal.package, &withdrawn.suites);
     let suites: Vec<_> = suites.iter().map(ToString::to_string).collect();
     let from = if suites.is_empty() {

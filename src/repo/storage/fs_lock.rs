@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -54,9 +55,11 @@ pub(super) fn exclusive(path: &Path) -> Result<FileLock, StorageError> {
     Ok(FileLock { _file: file })
 }
 
+/// Opens the file for its owner alone: whoever can open it can hold everybody up.
 fn open(path: &Path) -> Result<File, StorageError> {
     File::options()
         .create(true)
+        .mode(0o600)
         .truncate(false)
         .read(true)
         .write(true)
