@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, environment};
 use crate::evidence::{Builder, EvidenceError, StatementKey};
+use crate::import::Download;
 use crate::model::{Actor, FailureCode, Signer, SigningError, Target};
 use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Progress, RepoError, Repository, Settings, Writer};
@@ -387,6 +388,11 @@ impl App {
             None => Repository::new(self.repository_folder(), settings),
         };
         Ok(repository.operated_by(operator()))
+    }
+
+    /// Where packages of other repositories are kept until they are imported.
+    pub fn imports(&self) -> Result<Download, AppError> {
+        Ok(Download::new(self.private_folder("imports")?))
     }
 
     /// What packages are published with.

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod deb;
 pub mod evidence;
+pub mod import;
 pub mod model;
 pub mod pipeline;
 pub mod plugin;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::output;
 use super::usage::WrongUsage;
 use crate::app::AppError;
+use crate::import::ImportError;
 use crate::model::{Blame, FailureCode, InvalidValue, Outcome, Stage};
 use crate::pipeline::Conclusion;
 use crate::repo::RepoError;
@@ -119,6 +120,9 @@ fn code_and_hint(error: &anyhow::Error) -> (FailureCode, Option<String>) {
         // The words are the same in every stage.
         let failure = error.failure(Stage::Publish);
         (failure.code, Some(failure.hint))
+    } else if let Some(error) = error.downcast_ref::<ImportError>() {
+        let (code, hint) = error.code_and_hint();
+        (code, owned(hint))
     } else if error.is::<io::Error>() {
         let hint = "check the rights of the file or folder, and the free space";
         (FailureCode::StorageError, owned(hint))

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::environment;
+use crate::import::Pattern;
 use crate::model::{
     Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
 };
@@ -365,6 +366,55 @@ pub(super) struct SignerArgs {
     pub(super) users: Vec<u32>,
 }
 
+/// Where imported packages go: `TARGET` or `TARGET/CHANNEL`.
+#[derive(Debug, Clone)]
+pub(super) struct Destination {
+    pub(super) target: Target,
+    pub(super) channel: Option<Channel>,
+}
+
+impl FromStr for Destination {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (target, channel) = match text.split_once('/') {
+            Some((target, channel)) => (target, Some(Channel::new(channel)?)),
+            None => (text, None),
+        };
+        let target = target.parse()?;
+        Ok(Self { target, channel })
+    }
+}
+
+/// Arguments of `repo import`.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The other repository: a folder, or an http or https URL, as in sources.list
+    #[arg(value_name = "DIR|URL")]
+    pub(super) origin: String,
+    /// Its suite
+    #[arg(long, value_name = "SUITE")]
+    pub(super) suite: String,
+    /// Its component; without it, all
+    #[arg(long, value_name = "COMPONENT")]
+    pub(super) component: Option<String>,
+    /// The OpenPGP keys that its hosts trust, binary or armored: one of them must have signed the suite
+    #[arg(long, value_name = "KEYRING")]
+    pub(super) key: PathBuf,
+    /// The Debian release, and perhaps the channel, that the packages enter; without a channel, the first
+    #[arg(long, value_name = "TARGET[/CHANNEL]")]
+    pub(super) to: Destination,
+    /// Only packages of this name, with * and ? as in a shell; may be given again
+    #[arg(long = "package", value_name = "GLOB")]
+    pub(super) packages: Vec<Pattern>,
+    /// Say what would be imported, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Who does it; without it, whoever called sudo, or is logged in
+    #[arg(long, value_name = "WHO")]
+    pub(super) by: Option<Actor>,
+}
+
 /// Commands about the repository.
 #[derive(Debug, Subcommand)]
 pub(super) enum RepoCommand {
@@ -383,6 +433,8 @@ pub(super) enum RepoCommand {
         #[arg(long, conflicts_with = "suites")]
         list: bool,
     },
+    /// Take the packages of another signed apt repository, with their versions; they stay marked as imported
+    Import(ImportArgs),
     /// Sign what is published again, with a new date, and remove what interrupted publications left
     Refresh {
         /// Only these suites; without it, all of them

@@ -72,7 +72,7 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
             Command::Audit(arguments) => commands::audit::run(&app, &arguments),
             Command::Key(command) => commands::key::run(&app, &command),
             Command::Signer(arguments) => commands::signer::run(&app, &arguments),
-            Command::Repo(command) => commands::repo::run(&app, &command),
+            Command::Repo(command) => commands::repo::run(&app, &command).await,
         }
     });
     // A blocking reader that waits for a dead engine must not keep the process alive.

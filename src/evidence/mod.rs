@@ -5,6 +5,7 @@
 //! - [`verify`] is the way back, and the only way to get a [`VerifiedStatement`];
 //! - [`approval_statement`] and [`rollback_statement`] write what is said of a package later: who let it into a channel, and
 //!   that it brings an older one back; [`verify_approval`] and [`prove`] are their ways back;
+//! - [`import_statement`] writes what is said of a package that was made elsewhere, and [`trace`] reads any package's evidence;
 //! - [`buildinfo`] writes Debian's `.buildinfo`, [`sbom`] a CycloneDX bill of materials.
 //!
 //! Pure: values and bytes in, bytes and values out, and the same facts give the same bytes. No key that signs is known
@@ -30,6 +31,7 @@ mod buildinfo;
 mod cyclonedx;
 mod dsse;
 mod facts;
+mod import;
 mod key;
 mod keyring;
 mod package_url;
@@ -49,6 +51,9 @@ pub use dsse::{PAYLOAD_TYPE, envelope, pre_authentication_encoding};
 pub use facts::{
     Artifact, BuildFacts, Builder, Control, EngineFacts, FarmFacts, ImageFacts, ImagePackage,
     LimitFacts, SandboxFacts, SourceFacts,
+};
+pub use import::{
+    IMPORT_PREDICATE, Import, ImportOrigin, Provenance, check_import, import_statement, trace,
 };
 pub use key::StatementKey;
 pub use keyring::{KEYRING_PREDICATE, KeyringFacts, keyring_statement, verify_keyring};

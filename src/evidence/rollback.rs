@@ -161,13 +161,18 @@ pub fn prove(evidence: &[u8], trusted: &[StatementKey]) -> Result<Proof, Evidenc
 }
 
 fn is_rollback(payload: &[u8]) -> bool {
+    predicate_type(payload).as_deref() == Some(ROLLBACK_PREDICATE)
+}
+
+/// What kind of statement a payload is.
+pub(super) fn predicate_type(payload: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Kind {
         predicate_type: String,
     }
-    serde_json::from_slice(payload)
-        .is_ok_and(|kind: Kind| kind.predicate_type == ROLLBACK_PREDICATE)
+    let kind: Option<Kind> = serde_json::from_slice(payload).ok();
+    kind.map(|kind| kind.predicate_type)
 }
 
 fn read(payload: &[u8]) -> Result<Rollback, EvidenceError> {

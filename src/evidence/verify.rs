@@ -64,6 +64,12 @@ pub enum EvidenceError {
     /// Two different statements are signed, so that neither can be relied on.
     #[error("the evidence holds two signed statements that differ")]
     Ambiguous,
+    /// The package came from another repository: no build of the farm made it.
+    #[error("the package was imported from {origin}, and not built by the farm")]
+    Imported {
+        /// Where it came from.
+        origin: String,
+    },
     /// A key cannot be used to verify anything.
     #[error("the statement key cannot be used: {reason}")]
     KeyInvalid {

@@ -82,13 +82,15 @@ fn failed(error: RepoError) -> Failure {
 
 /// What this farm has signed of the package at `path`, whose evidence must be whole: all of it is published.
 fn admit(publisher: &Publisher, path: &Path, unpinned: bool) -> Result<VerifiedStatement, Failure> {
-    let judged = match verify_package(path, &publisher.statement_keys, None) {
-        Ok(VerifiedPackage { proof, missing, .. }) => match missing.first() {
+    let verified = verify_package(path, &publisher.statement_keys, None);
+    let judged = verified.and_then(VerifiedPackage::built);
+    let judged = match judged.map_err(|error| error.failure()) {
+        Ok((proof, missing)) => match missing.first() {
             Some(name) => Err(incomplete(name)),
             None if !proof.statement().pinned() && !unpinned => Err(not_pinned(Stage::Publish)),
             None => Ok(proof.into_statement()),
         },
-        Err(error) => Err(error.failure()),
+        Err(failure) => Err(failure),
     };
     // Several packages are published at once: each refusal says which one it is about.
     judged.map_err(|failure| Failure {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
-use crate::evidence::{self, EvidenceError, Proof, StatementKey, VerifiedApproval};
+use crate::evidence::{self, EvidenceError, Proof, Provenance, StatementKey, VerifiedApproval};
 use crate::model::{Failure, FailureCode, Sha256, Sha256Writer, Stage};
 
 /// The most bytes that an evidence file may have; `evidence::verify` has the same limit.
@@ -16,11 +16,22 @@ const MAX_APPROVALS: usize = 1000;
 #[derive(Debug)]
 pub struct VerifiedPackage {
     /// What was signed.
-    pub proof: Proof,
+    pub provenance: Provenance,
     /// Who has approved it for which channel, as far as the repository is at hand; sorted by their time.
     pub approvals: Vec<VerifiedApproval>,
     /// The files that the statement names and that do not lie beside the package, so that nothing is known of them.
     pub missing: Vec<String>,
+}
+
+impl VerifiedPackage {
+    /// The proof of its build, and the files that are not beside the package.
+    ///
+    /// # Errors
+    ///
+    /// [`EvidenceError::Imported`] where no build made it.
+    pub fn built(self) -> Result<(Proof, Vec<String>), VerifyError> {
+        Ok((self.provenance.built()?, self.missing))
+    }
 }
 
 /// A package of which nothing is proven.
@@ -88,6 +99,9 @@ impl VerifyError {
             } => {
                 "if another farm built it, name that farm's public statement key with --key: its operator gets it by `plugfarm key export`"
             }
+            Self::Evidence {
+                source: EvidenceError::Imported { .. },
+            } => "only what the farm itself has built can be published or built again",
             Self::Evidence { .. } => "get the evidence again, or build the package again",
             Self::Package { .. } => "get the package again, or build it again",
             Self::Companion { .. } => "get the file again, or build the package again",
@@ -126,8 +140,8 @@ pub fn verify_package(
         .filter(|path| !beside.exists() && path.exists())
         .unwrap_or(beside);
     let bytes = read(&path).map_err(|source| VerifyError::NoEvidence { source })?;
-    let proof = evidence::prove(&bytes, trusted)?;
-    let signed = proof.deb().sha256;
+    let provenance = evidence::trace(&bytes, trusted)?;
+    let signed = provenance.deb().sha256;
     if found != signed {
         return Err(VerifyError::Package { found, signed });
     }
@@ -136,9 +150,12 @@ pub fn verify_package(
         approvals_in(&folder, found, trusted)
     });
     Ok(VerifiedPackage {
-        missing: verify_companions(deb, &proof)?,
+        missing: match &provenance {
+            Provenance::Built(proof) => verify_companions(deb, proof)?,
+            Provenance::Imported(_) => Vec::new(),
+        },
         approvals: approvals.map_err(|source| VerifyError::Unreadable { source })?,
-        proof,
+        provenance,
     })
 }
 

@@ -114,6 +114,7 @@ mod tests {
             architecture: Architecture::All,
             plugin_version: Some(plugin("1.0")),
             preview: false,
+            imported: false,
             commit: Some(commit("a")),
             source: None,
             statement: None,

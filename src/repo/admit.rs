@@ -182,6 +182,7 @@ impl Publishable {
             architecture: statement.architecture(),
             plugin_version: Some(statement.plugin_version().clone()),
             preview: statement.preview().is_some(),
+            imported: false,
             commit: statement.commit().cloned(),
             source: Some(statement.source_tar()),
             content: statement.content(),
@@ -216,7 +217,7 @@ impl Publishable {
     }
 }
 
-fn mismatch(reason: String) -> RepoError {
+pub(super) fn mismatch(reason: String) -> RepoError {
     RepoError::Mismatch { reason }
 }
 
@@ -229,7 +230,7 @@ pub(super) fn expected(artifact: &Artifact) -> Expected {
 }
 
 /// What a package says of itself, and what its bytes are: of the same bytes, read once.
-fn read_package(path: &Path) -> Result<(Paragraph, Expected), RepoError> {
+pub(super) fn read_package(path: &Path) -> Result<(Paragraph, Expected), RepoError> {
     let failed = || RepoError::io("read", path);
     let file = fs_err::File::open(path).map_err(failed())?;
     let mut reader = Digesting {
@@ -270,6 +271,11 @@ fn check_control(control: &Paragraph, statement: &VerifiedStatement) -> Result<(
             )));
         }
     }
+    check_ours(control)
+}
+
+/// Refuses a package that says what only the repository may say of it.
+pub(super) fn check_ours(control: &Paragraph) -> Result<(), RepoError> {
     match OURS.iter().find(|name| control.get(name).is_some()) {
         Some(name) => Err(mismatch(format!(
             "it has the field `{name}`, which is the repository's to write"

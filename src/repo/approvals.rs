@@ -9,12 +9,12 @@ use super::promote::Promotion;
 use super::storage::{Content, Expected, Write};
 use super::{RepoError, Repository, layout};
 use crate::evidence::{
-    Approval, PAYLOAD_TYPE, Proof, StatementKey, approval_statement, envelope, prove,
+    Approval, PAYLOAD_TYPE, Provenance, StatementKey, approval_statement, envelope, trace,
     verify_approval,
 };
 use crate::model::{Actor, DebianVersion, Sha256, Signer, Suite, Timestamp};
 
-/// The most bytes that a file of signed statements may have; [`prove`] has the same limit.
+/// The most bytes that a file of signed statements may have; [`trace`] has the same limit.
 const MAX_EVIDENCE: u64 = 4 << 20;
 
 /// A package that not enough people have approved yet.
@@ -71,7 +71,7 @@ impl Repository {
         &self,
         published: &Published,
         keys: &[StatementKey],
-    ) -> Result<Proof, RepoError> {
+    ) -> Result<Provenance, RepoError> {
         let mismatch = |what: &str| RepoError::Mismatch {
             reason: format!("{} {what}", published.filename),
         };
@@ -81,15 +81,18 @@ impl Repository {
         if published.statement != Some(Sha256::of(&evidence.bytes)) {
             return Err(mismatch("has other evidence than it was published with"));
         }
-        let proof = prove(&evidence.bytes, keys)?;
-        if *proof.deb() != published.artifact() || proof.statement().content() != published.content
-        {
+        let provenance = trace(&evidence.bytes, keys)?;
+        let same_content = match &provenance {
+            Provenance::Built(proof) => proof.statement().content() == published.content,
+            Provenance::Imported(_) => published.imported,
+        };
+        if *provenance.deb() != published.artifact() || !same_content {
             return Err(mismatch("is not what its evidence is about"));
         }
         if self.storage().digest(&published.filename)? != Some(published.expected()) {
             return Err(mismatch("is not there, or was changed"));
         }
-        Ok(proof)
+        Ok(provenance)
     }
 
     /// Adds the approval of whoever promotes to those that stand already. Gives all of them, sorted by their time.

@@ -6,7 +6,7 @@ use super::root::{Root, SuiteRoot};
 use super::storage::{Expected, Object};
 use super::table::Table;
 use super::{RepoError, Repository, layout, object};
-use crate::evidence::{self, StatementKey};
+use crate::evidence::{self, Provenance, StatementKey};
 use crate::model::Sha256;
 
 /// The most bytes that a checked text may have.
@@ -210,20 +210,24 @@ impl Repository {
             }
             return Ok(());
         }
-        let proof = match evidence::prove(&bytes, &trusted) {
-            Ok(proof) => proof,
+        let provenance = match evidence::trace(&bytes, &trusted) {
+            Ok(provenance) => provenance,
             Err(error) => {
                 problems.push(format!("{key} does not verify: {error}"));
                 return Ok(());
             }
         };
-        if proof.deb().sha256 != published.sha256 {
+        if provenance.deb().sha256 != published.sha256 {
             problems.push(format!("{key} is about another package"));
         }
         if entry.erased.is_some() {
             return Ok(());
         }
-        for companion in proof.companions() {
+        let companions = match &provenance {
+            Provenance::Built(proof) => proof.companions().collect(),
+            Provenance::Imported(_) => Vec::new(),
+        };
+        for companion in companions {
             let key = layout::evidence(published.sha256, &companion.name);
             self.check_bytes(&key, super::admit::expected(companion), problems)?;
         }

@@ -24,6 +24,9 @@ pub struct Published {
     /// Whether it is the preview of a branch, which is no release of its plugin's version.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub preview: bool,
+    /// Whether it came from another repository: no build of the farm made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// The commit that it was built from, where there is one.
     pub commit: Option<CommitId>,
     /// The source tar that it was built from; the farm's own packages have none.

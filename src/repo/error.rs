@@ -102,6 +102,12 @@ pub enum RepoError {
         /// From what, in words that follow a comma.
         reason: String,
     },
+    /// Versions that are to be imported are published already, with other bytes.
+    #[error("published already, with other bytes: {}", packages.join(", "))]
+    ImportConflict {
+        /// The packages and their versions.
+        packages: Vec<String>,
+    },
     /// The version is not higher than what is published.
     #[error("{package} {version} is not higher than {published}, which is published in {suite}")]
     VersionNotHigher {
@@ -326,6 +332,10 @@ impl RepoError {
             Self::VersionUsed { .. } => (
                 FailureCode::VersionUsed,
                 "raise `version` in wazo/plugin.yml: a published version never changes",
+            ),
+            Self::ImportConflict { .. } => (
+                FailureCode::VersionUsed,
+                "a published version never changes, and nothing was imported; name what you want beside them with --package",
             ),
             Self::VersionNotHigher { .. } => (
                 FailureCode::VersionNotHigher,

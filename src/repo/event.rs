@@ -19,6 +19,8 @@ pub enum Action {
     Approve,
     /// A package entered the suite from the channel before it.
     Promote,
+    /// A package of another repository entered the suite.
+    Import,
     /// The share of hosts that upgrade to a package by themselves changed.
     Phase,
     /// A package left the suite for ever.
@@ -47,6 +49,7 @@ impl Action {
             Self::Keyring => "keyring",
             Self::Approve => "approve",
             Self::Promote => "promote",
+            Self::Import => "import",
             Self::Phase => "phase",
             Self::Withdraw => "withdraw",
             Self::Rollback => "rollback",

@@ -196,6 +196,7 @@ fn published(
         architecture: spec.architecture,
         plugin_version: None,
         preview: false,
+        imported: false,
         commit: None,
         source: None,
         content,

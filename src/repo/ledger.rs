@@ -191,6 +191,7 @@ pub(super) mod tests {
             architecture: Architecture::All,
             plugin_version: None,
             preview: false,
+            imported: false,
             commit: None,
             source: None,
             content: Sha256::of(stanza.as_bytes()),

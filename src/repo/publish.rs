@@ -106,7 +106,7 @@ impl Repository {
 
 impl Repository {
     /// Where more than one person must approve, nothing enters a channel but by the one before it.
-    fn check_approvals(&self, suite: &Suite) -> Result<(), RepoError> {
+    pub(super) fn check_approvals(&self, suite: &Suite) -> Result<(), RepoError> {
         let (channels, approvals) = (&self.settings().channels, self.settings().approvals);
         let later = channels.iter().skip(1).any(|one| *one == suite.channel);
         if approvals > 1 && later {

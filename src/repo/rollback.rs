@@ -12,7 +12,9 @@ use super::suite_draft::Change;
 use super::withdraw::Withdrawal;
 use super::{RepoError, RepoLock, Repository, layout};
 use crate::deb::package::{Repacked, repack};
-use crate::evidence::{Artifact, PAYLOAD_TYPE, Rollback, envelope, prove, rollback_statement};
+use crate::evidence::{
+    Artifact, PAYLOAD_TYPE, Provenance, Rollback, envelope, prove, rollback_statement,
+};
 use crate::model::{
     Actor, Channel, DebianVersion, Reason, Sha256, Signer, Suite, Target, Timestamp,
 };
@@ -170,7 +172,15 @@ impl Repository {
     ) -> Result<Published, RepoError> {
         let keys = self.statement_keys()?;
         let (bad, older) = (&bad.published, &older.published);
-        let proof = self.prove_published(older, &keys)?;
+        let proof = match self.prove_published(older, &keys)? {
+            Provenance::Built(proof) => proof,
+            Provenance::Imported(import) => {
+                let (version, uri) = (&older.version, &import.origin.uri);
+                return Err(RepoError::NothingOlder {
+                    reason: format!("{version} was imported from {uri}, not built by the farm"),
+                });
+            }
+        };
         let statement = proof.statement();
         let version = bad.version.bringing_back(statement.plugin_version())?;
         if let Some(known) = draft.find(&older.package, &version)? {

@@ -38,4 +38,6 @@ pub use public::PublicKeys;
 pub use ring::are_protected;
 pub use rotation::Rotation;
 pub use socket::{SignerServer, SocketSigner};
-pub use verify::{VerifyError, verify_detached, verify_in_release};
+pub use verify::{
+    Opened, VerifyError, open_detached, open_in_release, verify_detached, verify_in_release,
+};

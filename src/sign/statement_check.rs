@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::journal::SignedPackage;
 use crate::evidence::{
-    APPROVAL_PREDICATE, EvidenceError, KEYRING_PREDICATE, ROLLBACK_PREDICATE, check_approval,
-    check_rollback,
+    APPROVAL_PREDICATE, EvidenceError, IMPORT_PREDICATE, KEYRING_PREDICATE, ROLLBACK_PREDICATE,
+    check_approval, check_import, check_rollback,
 };
 use crate::model::Sha256;
 
@@ -109,6 +109,7 @@ fn check_form(predicate: &str, payload: &[u8]) -> Result<(), EvidenceError> {
     match predicate {
         APPROVAL_PREDICATE => check_approval(payload),
         ROLLBACK_PREDICATE => check_rollback(payload),
+        IMPORT_PREDICATE => check_import(payload),
         _ => Ok(()),
     }
 }

@@ -50,13 +50,35 @@ pub fn verify_in_release(
     keyring: &[u8],
     at: Timestamp,
 ) -> Result<Vec<u8>, VerifyError> {
+    open_in_release(in_release, keyring, at).map(|opened| opened.text)
+}
+
+/// A signed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// What the signature covers.
+    pub text: Vec<u8>,
+    /// The fingerprint of the certificate that signed it: upper-case hexadecimal digits.
+    pub fingerprint: String,
+}
+
+/// Likewise, and says who signed it.
+pub fn open_in_release(
+    in_release: &[u8],
+    keyring: &[u8],
+    at: Timestamp,
+) -> Result<Opened, VerifyError> {
     let (trusted, policy) = prepare(in_release, keyring, at)?;
     let mut text = Vec::new();
-    VerifierBuilder::from_bytes(in_release)
+    let trusted = VerifierBuilder::from_bytes(in_release)
         .and_then(|builder| builder.with_policy(&policy, system_time(at), trusted))
-        .and_then(|mut verifier| Ok(verifier.read_to_end(&mut text)?))
+        .and_then(|mut verifier| {
+            verifier.read_to_end(&mut text)?;
+            Ok(verifier.into_helper())
+        })
         .map_err(|error| refused(at, &error))?;
-    Ok(text)
+    let fingerprint = trusted.signed_by;
+    Ok(Opened { text, fingerprint })
 }
 
 /// Verifies a Release file and its detached signature (`Release.gpg`) against `keyring` as of `at`.
@@ -66,11 +88,28 @@ pub fn verify_detached(
     keyring: &[u8],
     at: Timestamp,
 ) -> Result<(), VerifyError> {
+    open_detached(release, signature, keyring, at).map(drop)
+}
+
+/// Likewise, and says who signed it.
+pub fn open_detached(
+    release: &[u8],
+    signature: &[u8],
+    keyring: &[u8],
+    at: Timestamp,
+) -> Result<Opened, VerifyError> {
     let (trusted, policy) = prepare(release, keyring, at)?;
-    DetachedVerifierBuilder::from_bytes(signature)
+    let trusted = DetachedVerifierBuilder::from_bytes(signature)
         .and_then(|builder| builder.with_policy(&policy, system_time(at), trusted))
-        .and_then(|mut verifier| verifier.verify_bytes(release))
-        .map_err(|error| refused(at, &error))
+        .and_then(|mut verifier| {
+            verifier.verify_bytes(release)?;
+            Ok(verifier.into_helper())
+        })
+        .map_err(|error| refused(at, &error))?;
+    Ok(Opened {
+        text: release.to_vec(),
+        fingerprint: trusted.signed_by,
+    })
 }
 
 fn prepare<'p>(
@@ -79,7 +118,11 @@ fn prepare<'p>(
     at: Timestamp,
 ) -> Result<(Trusted, StandardPolicy<'p>), VerifyError> {
     let certs = read_keyring(signed, keyring)?;
-    Ok((Trusted { certs }, StandardPolicy::at(system_time(at))))
+    let trusted = Trusted {
+        certs,
+        signed_by: String::new(),
+    };
+    Ok((trusted, StandardPolicy::at(system_time(at))))
 }
 
 /// The certificates of a keyring that `signed`, which is not too large, is to be verified against.
@@ -115,6 +158,8 @@ pub(super) fn system_time(at: Timestamp) -> SystemTime {
 /// The keys that may sign. One good signature of any of them is enough, as it is for apt.
 struct Trusted {
     certs: Vec<Cert>,
+    /// Whose signature was good.
+    signed_by: String,
 }
 
 impl VerificationHelper for Trusted {
@@ -130,7 +175,10 @@ impl VerificationHelper for Trusted {
             };
             for result in results {
                 match result {
-                    Ok(_) => return Ok(()),
+                    Ok(good) => {
+                        self.signed_by = good.ka.cert().fingerprint().to_hex();
+                        return Ok(());
+                    }
                     Err(error) => failure = openpgp::Error::from(error).into(),
                 }
             }

@@ -5,6 +5,7 @@ pub(super) mod build;
 pub(super) mod check;
 pub(super) mod doctor;
 pub(super) mod images;
+pub(super) mod import;
 pub(super) mod key;
 pub(super) mod phase;
 pub(super) mod promote;

@@ -11,7 +11,7 @@ use crate::cli::usage::WrongUsage;
 use crate::cli::{locate, output};
 use crate::deb::compare::Difference;
 use crate::model::{DebianVersion, Target, printable};
-use crate::pipeline::{RebuildRequest, Rebuilt, rebuild, verify_package};
+use crate::pipeline::{RebuildRequest, Rebuilt, VerifiedPackage, rebuild, verify_package};
 use crate::repo::Published;
 
 /// The most differences that are shown to a person.
@@ -26,9 +26,10 @@ pub(in crate::cli) async fn run(
     let source = arguments.source.as_deref().map(locate).transpose()?;
     let deb = find(app, arguments)?;
     let published = app.repository_folder();
-    let statement = match verify_package(&deb, &trusted, Some(&published)) {
-        Ok(verified) => match verified.proof.rollback() {
-            None => verified.proof.into_statement(),
+    let verified = verify_package(&deb, &trusted, Some(&published));
+    let statement = match verified.and_then(VerifiedPackage::built) {
+        Ok((proof, _)) => match proof.rollback() {
+            None => proof.into_statement(),
             Some(rollback) => {
                 let message = format!(
                     "no build made {}: it brings back {}, which can be built again",

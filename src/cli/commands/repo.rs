@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::promote::names;
-use super::{refresh, retention, snapshot};
+use super::{import, refresh, retention, snapshot};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RepoCommand;
@@ -18,7 +18,7 @@ use crate::sign::verify_in_release;
 /// How far a Release may be ahead of a host's clock, in seconds (`Acquire::Max-FutureTime`).
 const APT_TOLERANCE: i64 = 10;
 
-pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<Answer> {
+pub(in crate::cli) async fn run(app: &App, command: &RepoCommand) -> anyhow::Result<Answer> {
     match command {
         RepoCommand::Show => show(app),
         RepoCommand::Check => check(app),
@@ -26,6 +26,7 @@ pub(in crate::cli) fn run(app: &App, command: &RepoCommand) -> anyhow::Result<An
         RepoCommand::Snapshot { suites, list } => snapshot::run(app, suites, *list),
         RepoCommand::Refresh { dry_run: true, .. } => retention::preview(app),
         RepoCommand::Refresh { suites, if_due, .. } => refresh::run(app, suites, *if_due),
+        RepoCommand::Import(arguments) => import::run(app, arguments).await,
     }
 }
 
@@ -132,6 +133,7 @@ fn describe_suite(state: &SuiteSummary, packages: &[Entry]) -> Value {
             "version": published.version,
             "architecture": published.architecture,
             "commit": published.commit,
+            "imported": published.imported,
             "sha256": published.sha256,
             "published": published.published.rfc3339(),
             "phased": entry.listing(&state.suite).and_then(|listing| listing.phased),
@@ -153,7 +155,10 @@ fn suite_in_words(state: &SuiteSummary, packages: &[Entry]) -> Vec<String> {
         let commit = published.commit.as_ref();
         let commit = commit.map_or("", |commit| commit.as_str());
         let (package, version) = (&published.package, &published.version);
-        let commit = commit.get(..12).unwrap_or_default();
+        let commit = match published.imported {
+            true => "imported",
+            false => commit.get(..12).unwrap_or_default(),
+        };
         let phased = entry.listing(suite).and_then(|listing| listing.phased);
         let phased = phased.map_or(String::new(), |percent| {
             format!(" for {percent} percent of the hosts")

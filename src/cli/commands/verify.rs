@@ -10,7 +10,7 @@ use crate::cli::answer::Answer;
 use crate::cli::args::VerifyArgs;
 use crate::cli::output;
 use crate::cli::usage::WrongUsage;
-use crate::evidence::{Approval, Proof, StatementKey, VerifiedApproval};
+use crate::evidence::{Approval, Import, Proof, Provenance, StatementKey, VerifiedApproval};
 use crate::model::printable;
 use crate::pipeline::{VerifiedPackage, VerifyError, verify_package};
 
@@ -82,12 +82,25 @@ fn read_keys(path: &Path) -> anyhow::Result<Vec<StatementKey>> {
 
 fn tell(verified: &VerifiedPackage) -> Answer {
     let VerifiedPackage {
-        proof,
+        provenance,
         approvals,
         missing,
     } = verified;
-    let message = "verified: the bytes are what was built from that source";
-    let mut lines = words(proof);
+    let (message, mut lines, mut details) = match provenance {
+        Provenance::Built(proof) => (
+            "verified: the bytes are what was built from that source",
+            words(proof),
+            describe(proof),
+        ),
+        Provenance::Imported(import) => (
+            "verified: the bytes are what was imported; it was NOT built by this farm, which cannot say from what it was made",
+            imported_words(import),
+            describe_import(import),
+        ),
+    };
+    let approved_by = approvals.iter().map(VerifiedApproval::approval);
+    details["approvals"] = json!(approved_by.collect::<Vec<_>>());
+    details["missing"] = json!(missing);
     lines.extend(
         approvals
             .iter()
@@ -101,9 +114,7 @@ fn tell(verified: &VerifiedPackage) -> Answer {
         )));
     }
     lines.push(message.to_owned());
-    Answer::done(message)
-        .with(describe(proof, approvals, missing))
-        .saying(lines)
+    Answer::done(message).with(details).saying(lines)
 }
 
 fn approved(approval: &Approval) -> String {
@@ -118,9 +129,46 @@ fn approved(approval: &Approval) -> String {
     format!("approved    {from} to {to}, by {by} at {at}: {reason}")
 }
 
-fn describe(proof: &Proof, approvals: &[VerifiedApproval], missing: &[String]) -> Value {
+fn describe_import(import: &Import) -> Value {
+    json!({
+        "package": import.package,
+        "version": import.version,
+        "architecture": import.architecture,
+        "sha256": import.deb.sha256,
+        "imported": {
+            "uri": import.origin.uri,
+            "suite": import.origin.suite,
+            "release_sha256": import.origin.release_sha256,
+            "fingerprint": import.origin.fingerprint,
+            "by": import.by,
+            "at": import.at.rfc3339(),
+        },
+    })
+}
+
+fn imported_words(import: &Import) -> Vec<String> {
+    let origin = &import.origin;
+    let rows = [
+        ("package", format!("{} {}", import.package, import.version)),
+        ("sha256", import.deb.sha256.to_string()),
+        (
+            "imported",
+            format!("from {}, suite {}", origin.uri, origin.suite),
+        ),
+        (
+            "signed by",
+            format!("its archive key {}", origin.fingerprint),
+        ),
+        ("release", origin.release_sha256.to_string()),
+        ("taken", format!("by {} at {}", import.by, import.at)),
+    ];
+    let rows = rows.into_iter();
+    rows.map(|(name, value)| format!("{name:<11} {value}"))
+        .collect()
+}
+
+fn describe(proof: &Proof) -> Value {
     let statement = proof.statement();
-    let approvals = approvals.iter().map(VerifiedApproval::approval);
     let rollback = proof.rollback().map(|rollback| {
         json!({
             "replaces": rollback.replaces,
@@ -150,8 +198,7 @@ fn describe(proof: &Proof, approvals: &[VerifiedApproval], missing: &[String]) -
         "finished": statement.finished(),
         "key": statement.key().id(),
         "rollback": rollback,
-        "approvals": approvals.collect::<Vec<_>>(),
-        "missing": missing,
+        "imported": null,
     })
 }
 

@@ -20,11 +20,11 @@ use tokio::sync::{Notify, oneshot};
 
 use self::job::{Asked, Job, Step, Tell};
 use super::draft::Draft;
-use super::publish::publications;
+use super::publish::{publication, publications};
 use super::root::Root;
 use super::{
-    Batch, Phasing, Promoted, Promotion, Publication, Publishable, RepoError, Repository,
-    RollbackRequest, RolledBack, Withdrawal, Withdrawn,
+    Batch, Importing, Phasing, Promoted, Promotion, Publication, Publishable, RepoError,
+    Repository, RollbackRequest, RolledBack, Withdrawal, Withdrawn,
 };
 use crate::model::{Signer, Suite, Timestamp};
 
@@ -165,6 +165,23 @@ impl Writer {
         });
         let (mut asked, answer) = Asked::new(names, step);
         asked.reads_what_is_committed = true;
+        self.ask(asked, answer).await
+    }
+
+    /// Imports packages of another repository, all or none: what the suite has already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::ImportConflict`], [`RepoError::Withdrawn`], [`RepoError::OwnPackage`]; else as [`Self::publish`].
+    pub async fn import(&self, importing: Importing) -> Result<Publication, RepoError> {
+        let packages = importing.packages.iter();
+        let names = packages.map(|one| one.package().to_owned()).collect();
+        let step: Step<_> = Box::new(move |repository, draft, signer| {
+            let added = repository.draft_import(draft, &importing, signer)?;
+            let (suite, changed) = (importing.suite.clone(), !added.is_empty());
+            Ok(Box::new(move |root| publication(root, &suite, changed)))
+        });
+        let (asked, answer) = Asked::new(names, step);
         self.ask(asked, answer).await
     }
 
