@@ -37,7 +37,7 @@ const SIGNS: [(Broken, &[&str]); 4] = [
         Broken::Signature,
         &["is not signed", "signatures were invalid", "NODATA", "sqv"],
     ),
-    (Broken::Missing, &["404"]),
+    (Broken::Missing, &[" 404  "]),
     (
         Broken::Other,
         &["W:", "E:", "N:", "Warning:", "Error:", "Err:", "Ign:"],
