@@ -35,6 +35,7 @@ mod fixtures;
 mod foreign_lab;
 mod fuzz;
 mod interruption;
+mod killed_decisions;
 mod object_store;
 mod plugin_format;
 mod previews;

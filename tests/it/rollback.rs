@@ -167,33 +167,10 @@ fn a_rollback_that_is_killed_at_any_step_has_happened_or_has_not() {
     let farm = Farm::two_channels();
     let target = Target::Bookworm;
     farm.publish(&hello("1.0", target), &["--channel", "stable"]);
-    let killed_at = |n: usize| {
-        let inject = format!("inject=renameat:signal=KILL:when={n}");
-        let mut strace = Command::new("strace");
-        strace.args([
-            "-f",
-            "-qq",
-            "-o/dev/null",
-            "-e",
-            "trace=renameat",
-            "-e",
-            &inject,
-        ]);
-        let command = farm
-            .farm
-            .command(&["rollback", PACKAGE, "--by", "alice", "--reason", "because"]);
-        strace.arg(command.get_program()).args(command.get_args());
-        strace.envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        !strace.output().unwrap().status.success()
-    };
     let mut kills = 0;
     for n in 1.. {
         farm.publish(&hello(&format!("2.{n}"), target), &["--channel", "stable"]);
-        let killed = killed_at(n);
+        let killed = farm.killed_at(n, &["rollback", PACKAGE, "--reason", "because"]);
         // Whoever comes next completes what was committed.
         let version = format!("{PACKAGE}={}", packaged("1.0", target));
         farm.farm
