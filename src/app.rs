@@ -358,10 +358,15 @@ impl App {
 
     /// The apt repository.
     pub fn repository(&self) -> Result<Repository, AppError> {
-        self.repository_of(&self.public_keys()?)
+        self.repository_of(Some(&self.public_keys()?))
     }
 
-    fn repository_of(&self, public: &PublicKeys) -> Result<Repository, AppError> {
+    /// What is published, for whoever only reads it: no key is asked for, or made.
+    pub fn published(&self) -> Result<Repository, AppError> {
+        self.repository_of(None)
+    }
+
+    fn repository_of(&self, public: Option<&PublicKeys>) -> Result<Repository, AppError> {
         let Config {
             farm,
             maintainer,
@@ -375,10 +380,10 @@ impl App {
             approvals: repository.approvals,
             preview_time: repository.preview_time,
             valid_for: repository.valid_for,
-            signed_by: public.archive_fingerprints(),
+            signed_by: public.map_or(Vec::new(), PublicKeys::archive_fingerprints),
             maintainer: maintainer.clone(),
-            archive_keyring: public.archive_keyring.clone(),
-            statement_pem: public.statement_pem.clone(),
+            archive_keyring: public.map_or(Vec::new(), |keys| keys.archive_keyring.clone()),
+            statement_pem: public.map_or(String::new(), |keys| keys.statement_pem.clone()),
         };
         let repository = match &repository.s3 {
             Some(bucket) => {
@@ -398,7 +403,7 @@ impl App {
     /// What packages are published with.
     pub fn publisher(&self) -> Result<Publisher, AppError> {
         let (signer, public) = self.signer()?;
-        let repository = self.repository_of(&public)?;
+        let repository = self.repository_of(Some(&public))?;
         Ok(Publisher {
             statement_keys: StatementKey::all_from_pem(&public.statement_pem)?,
             writer: Writer::new(repository.clone(), Arc::clone(&signer), now),

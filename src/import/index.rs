@@ -50,7 +50,8 @@ pub(super) async fn fetch(
     for architecture in ARCHITECTURES {
         let path = format!("{component}/binary-{architecture}/Packages");
         let forms = FORMS.iter().map(|form| format!("{path}{form}"));
-        for form in forms.filter(|form| release.listed.contains_key(form)) {
+        let listed = |form: &String| is_inside(form) && release.listed.contains_key(form);
+        for form in forms.filter(listed) {
             // A Release may list what was never published, such as an empty plain index.
             if let Some(text) = index(origin, release, &path, &form).await? {
                 found.extend(parse(&text).map_err(|reason| ImportError::Invalid {

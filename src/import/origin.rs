@@ -119,30 +119,31 @@ impl Origin {
         limit: u64,
         out: &mut (dyn Write + Send),
     ) -> Result<bool, ImportError> {
-        let Self::Folder(folder) = self else {
-            return match self {
-                Self::Server(server) => server.copy(key, limit, out).await,
-                Self::Folder(_) => Ok(false),
-            };
-        };
-        let path = folder.join(key);
-        let failed = || ImportError::io("read", &path);
-        let file = match fs_err::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(failed()(error)),
-        };
-        if !file.metadata().map_err(failed())?.is_file() {
-            return Ok(false);
+        match self {
+            Self::Server(server) => server.copy(key, limit, out).await,
+            Self::Folder(folder) => copy_file(&folder.join(key), limit, out),
         }
-        let copied = io::copy(&mut file.take(limit.saturating_add(1)), out).map_err(failed())?;
-        if copied > limit {
-            return Err(ImportError::TooLarge {
-                place: self.place(key),
-                limit,
-                what: "bytes",
-            });
-        }
-        Ok(true)
     }
+}
+
+/// Writes the file at `path` to `out`; gives whether there is one.
+fn copy_file(path: &Path, limit: u64, out: &mut dyn Write) -> Result<bool, ImportError> {
+    let failed = || ImportError::io("read", path);
+    match fs_err::metadata(path) {
+        // Something else, such as a pipe, might never end.
+        Ok(found) if !found.is_file() => return Ok(false),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed()(error)),
+    }
+    let file = fs_err::File::open(path).map_err(failed())?;
+    let copied = io::copy(&mut file.take(limit.saturating_add(1)), out).map_err(failed())?;
+    if copied > limit {
+        return Err(ImportError::TooLarge {
+            place: path.display().to_string(),
+            limit,
+            what: "bytes",
+        });
+    }
+    Ok(true)
 }

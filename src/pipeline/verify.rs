@@ -5,12 +5,10 @@ use std::path::Path;
 
 use crate::evidence::{self, EvidenceError, Proof, Provenance, StatementKey, VerifiedApproval};
 use crate::model::{Failure, FailureCode, Sha256, Sha256Writer, Stage};
+use crate::repo::{RepoError, Repository};
 
 /// The most bytes that an evidence file may have; `evidence::verify` has the same limit.
 const MAX_EVIDENCE: u64 = 4 << 20;
-
-/// The most approvals of one package that are looked at.
-const MAX_APPROVALS: usize = 1000;
 
 /// A package whose bytes are what a trusted key has signed.
 #[derive(Debug)]
@@ -43,6 +41,13 @@ pub enum VerifyError {
         /// Which file, and why.
         #[source]
         source: io::Error,
+    },
+    /// What is published cannot be looked at.
+    #[error(transparent)]
+    Repository {
+        /// Why.
+        #[from]
+        source: RepoError,
     },
     /// There is no signed statement.
     #[error("the package has no evidence: {source}")]
@@ -82,6 +87,7 @@ impl VerifyError {
     pub fn code(&self) -> FailureCode {
         match self {
             Self::Unreadable { .. } => FailureCode::StorageError,
+            Self::Repository { source } => source.code_and_hint().0,
             _ => FailureCode::EvidenceInvalid,
         }
     }
@@ -91,6 +97,7 @@ impl VerifyError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "make the file readable",
+            Self::Repository { source } => source.code_and_hint().1,
             Self::NoEvidence { .. } => {
                 "keep the files that a build leaves together: the .intoto.jsonl belongs beside the .deb"
             }
@@ -120,9 +127,9 @@ impl VerifyError {
     }
 }
 
-/// Verifies the package at `deb` by the evidence that lies beside it (`<stem>.intoto.jsonl`), or else in `published`, a
-/// repository's folder, against the keys in `trusted`. Of the other files that the statement names, those
-/// that lie beside the package are verified too.
+/// Verifies the package at `deb` by the evidence that lies beside it (`<stem>.intoto.jsonl`), or else in the repository
+/// `published`, against the keys in `trusted`. Of the other files that the statement names, those that lie beside the package
+/// are verified too.
 ///
 /// # Errors
 ///
@@ -130,33 +137,42 @@ impl VerifyError {
 pub fn verify_package(
     deb: &Path,
     trusted: &[StatementKey],
-    published: Option<&Path>,
+    published: Option<&Repository>,
 ) -> Result<VerifiedPackage, VerifyError> {
     let found = digest(deb).map_err(|source| VerifyError::Unreadable { source })?;
-    let beside = deb.with_extension("intoto.jsonl");
-    let kept = |folder: &Path| folder.join(format!("attestations/{found}.intoto.jsonl"));
-    let path = published
-        .map(kept)
-        .filter(|path| !beside.exists() && path.exists())
-        .unwrap_or(beside);
-    let bytes = read(&path).map_err(|source| VerifyError::NoEvidence { source })?;
+    let bytes = evidence_of(deb, found, published)?;
     let provenance = evidence::trace(&bytes, trusted)?;
     let signed = provenance.deb().sha256;
     if found != signed {
         return Err(VerifyError::Package { found, signed });
     }
-    let approvals = published.map(|folder| folder.join(format!("approvals/{found}")));
-    let approvals = approvals.map_or(Ok(Vec::new()), |folder| {
-        approvals_in(&folder, found, trusted)
-    });
+    let approvals = published.map(|repository| approvals_of(repository, found, trusted));
     Ok(VerifiedPackage {
         missing: match &provenance {
             Provenance::Built(proof) => verify_companions(deb, proof)?,
             Provenance::Imported(_) => Vec::new(),
         },
-        approvals: approvals.map_err(|source| VerifyError::Unreadable { source })?,
+        approvals: approvals.unwrap_or_default(),
         provenance,
     })
+}
+
+/// The evidence beside the package, or else the repository's.
+fn evidence_of(
+    deb: &Path,
+    found: Sha256,
+    published: Option<&Repository>,
+) -> Result<Vec<u8>, VerifyError> {
+    let beside = read(&deb.with_extension("intoto.jsonl"));
+    let source = match beside {
+        Err(source) if source.kind() == ErrorKind::NotFound => source,
+        beside => return beside.map_err(|source| VerifyError::NoEvidence { source }),
+    };
+    let kept = published.map(|repository| repository.attestation(found));
+    match kept.transpose()?.flatten() {
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => Err(VerifyError::NoEvidence { source }),
+    }
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -166,23 +182,24 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The approvals in `folder` that trusted keys have signed about the package with this digest. Anybody can add others.
-fn approvals_in(
-    folder: &Path,
+/// The approvals that trusted keys have signed about the package with this digest, as far as the repository can be reached.
+/// Anybody can add others.
+fn approvals_of(
+    repository: &Repository,
     deb: Sha256,
     trusted: &[StatementKey],
-) -> io::Result<Vec<VerifiedApproval>> {
-    let entries = match fs_err::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut found = Vec::new();
-    for entry in entries.take(MAX_APPROVALS) {
-        let verified = evidence::verify_approval(&read(&entry?.path())?, trusted);
-        found.extend(verified.ok().filter(|one| one.deb().sha256 == deb));
-    }
+) -> Vec<VerifiedApproval> {
+    let kept = repository.approvals(deb).unwrap_or_else(|error| {
+        tracing::warn!(%error, "who has approved the package is not known");
+        Vec::new()
+    });
+    let verified = kept
+        .iter()
+        .map(|one| evidence::verify_approval(one, trusted));
+    let verified = verified.filter_map(Result::ok);
+    let mut found: Vec<_> = verified.filter(|one| one.deb().sha256 == deb).collect();
     found.sort_by_key(|one| (one.approval().at, one.approval().by.clone()));
-    Ok(found)
+    found
 }
 
 /// Verifies what lies beside the package under the names that the statement gives, and returns the names of what does not.

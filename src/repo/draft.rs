@@ -1,6 +1,9 @@
 //! A publication that is being prepared: the last commit, and the changes that the next one makes to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tempfile::TempPath;
 
 use super::catalog::Catalog;
 use super::entry::{Entry, Key, Listing, Published};
@@ -23,6 +26,8 @@ pub(super) struct Draft<'a> {
     pub(super) entries: BTreeMap<Key, Entry>,
     /// What is written before the commit.
     pub(super) wave: Vec<Write>,
+    /// Files that were made for it, which go away with the draft.
+    pub(super) files: Vec<Arc<TempPath>>,
     /// The objects of the state that it puts out of use.
     pub(super) outdated: Vec<Sha256>,
     /// What nobody needs any more after it.
@@ -52,6 +57,7 @@ impl<'a> Draft<'a> {
             suites: BTreeMap::new(),
             entries: BTreeMap::new(),
             wave: Vec::new(),
+            files: Vec::new(),
             outdated: Vec::new(),
             gone: Vec::new(),
             noted: false,

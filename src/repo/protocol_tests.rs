@@ -102,6 +102,15 @@ impl Storage for Mortal {
         self.step()?.digest(key)
     }
 
+    fn download(
+        &self,
+        key: &str,
+        file: &std::fs::File,
+        path: &Path,
+    ) -> Result<Option<Expected>, StorageError> {
+        self.step()?.download(key, file, path)
+    }
+
     fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
         wave.into_iter()
             .try_for_each(|write| self.step()?.write(vec![write]))

@@ -1,7 +1,9 @@
 //! Rollback: an older payload under a higher version, so that plain `apt upgrade` takes every host back; and the bad version
 //! is withdrawn in the same commit.
 
-use std::io::Cursor;
+use std::sync::Arc;
+
+use tempfile::{NamedTempFile, TempPath};
 
 use super::admit::stanza;
 use super::draft::Draft;
@@ -19,8 +21,6 @@ use crate::model::{
     Actor, Channel, DebianVersion, Reason, Sha256, Signer, Suite, Target, Timestamp,
 };
 
-/// The largest package that is brought back, in bytes.
-const MAX_PACKAGE: u64 = 1 << 30;
 /// The most bytes that a file of signed statements may have.
 const MAX_EVIDENCE: u64 = 4 << 20;
 
@@ -187,7 +187,10 @@ impl Repository {
             return again(known, older);
         }
         let (repacked, deb) = self.repack(older, &version, statement.commit_time())?;
-        let expected = Expected::of(&deb);
+        let expected = Expected {
+            sha256: repacked.sha256,
+            size: repacked.size,
+        };
         let filename = layout::pool(
             &older.package,
             &version,
@@ -219,7 +222,8 @@ impl Repository {
         evidence.extend(self.evidence_of(statement.deb())?);
         prove(&evidence, &keys)?;
         published.statement = Some(Sha256::of(&evidence));
-        let content = Content::Bytes(deb.into());
+        let content = Content::File(deb.to_path_buf());
+        draft.files.push(Arc::new(deb));
         let attestation = layout::attestation(published.sha256);
         let said = Expected::of(&evidence);
         draft.wave.extend([
@@ -234,17 +238,15 @@ impl Repository {
         older: &Published,
         version: &DebianVersion,
         time: Timestamp,
-    ) -> Result<(Repacked, Vec<u8>), RepoError> {
-        let found = self.storage().get(&older.filename, MAX_PACKAGE)?;
-        let found = found.ok_or_else(|| RepoError::Repack {
-            reason: format!("{} is gone", older.filename),
-        })?;
-        let mut out = Cursor::new(Vec::new());
-        let repacked = repack(found.bytes.as_ref(), version, time, &mut out);
-        let repacked = repacked.map_err(|error| RepoError::Repack {
-            reason: error.to_string(),
-        })?;
-        Ok((repacked, out.into_inner()))
+    ) -> Result<(Repacked, TempPath), RepoError> {
+        let failed = |reason: String| RepoError::Repack { reason };
+        let old = self.fetch(older)?;
+        let mut new = NamedTempFile::new().map_err(|error| failed(error.to_string()))?;
+        let opened = fs_err::File::open(old.path());
+        let opened = opened.map_err(|error| failed(error.to_string()))?;
+        let repacked = repack(opened, version, time, new.as_file_mut());
+        let repacked = repacked.map_err(|error| failed(error.to_string()))?;
+        Ok((repacked, new.into_temp_path()))
     }
 
     /// The evidence of a package that was built.

@@ -3,13 +3,22 @@
 use std::collections::BTreeSet;
 use std::vec;
 
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+
 use super::entry::{Entry, Published};
 use super::ledger::Leaf;
 use super::migrate::OldSuite;
 use super::root::Root;
 use super::storage::Storage;
-use super::{RepoError, Repository};
-use crate::model::{Suite, Target, Timestamp};
+use super::{RepoError, Repository, layout};
+use crate::model::{Sha256, Suite, Target, Timestamp};
+
+/// The most bytes that a file of signed statements may have; [`evidence::trace`](crate::evidence::trace) has the same limit.
+const MAX_STATEMENTS: u64 = 4 << 20;
+
+/// The most approvals of one package that are looked at.
+const MAX_APPROVALS: usize = 1000;
 
 /// A suite in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +141,53 @@ impl Repository {
 }
 
 impl Repository {
+    /// A published package in a file, which goes away with the value.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Damaged`] where it is not there any more, or not what was published; [`RepoError::Storage`],
+    /// [`RepoError::Io`].
+    pub fn fetch(&self, published: &Published) -> Result<NamedTempFile, RepoError> {
+        let folder = std::env::temp_dir();
+        let file = tempfile::Builder::new().suffix(".deb").tempfile();
+        let file = file.map_err(RepoError::io("write in", &folder))?;
+        let (key, path) = (&published.filename, file.path());
+        let found = self.storage().download(key, file.as_file(), path)?;
+        if found == Some(published.expected()) {
+            Ok(file)
+        } else {
+            let place = self.storage().place(key);
+            Err(RepoError::Damaged { place })
+        }
+    }
+
+    /// The file of signed statements about the package with this digest, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Storage`].
+    pub fn attestation(&self, package: Sha256) -> Result<Option<Bytes>, RepoError> {
+        let found = self
+            .storage()
+            .get(&layout::attestation(package), MAX_STATEMENTS)?;
+        Ok(found.map(|object| object.bytes))
+    }
+
+    /// The files of approvals of the package with this digest, whoever has signed them.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::Storage`].
+    pub fn approvals(&self, package: Sha256) -> Result<Vec<Bytes>, RepoError> {
+        let folder = format!("{}/{package}", layout::APPROVALS);
+        let mut found = Vec::new();
+        for listed in self.storage().list(&folder)?.iter().take(MAX_APPROVALS) {
+            let object = self.storage().get(&listed.key, MAX_STATEMENTS)?;
+            found.extend(object.map(|object| object.bytes));
+        }
+        Ok(found)
+    }
+
     /// What a repository of the first format has.
     fn old_entries(&self) -> Result<Vec<Entry>, RepoError> {
         let suites = OldSuite::all(self.storage())?;

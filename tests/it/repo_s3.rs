@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use plugfarm::config::S3Config;
-use plugfarm::model::{FailureCode, Stage, Target};
-use plugfarm::repo::{AuditQuery, Publication, RepoError, Repository};
+use plugfarm::model::{Actor, FailureCode, Reason, Sha256, Stage, Target, Timestamp};
+use plugfarm::pipeline::verify_package;
+use plugfarm::repo::{AuditQuery, Publication, RepoError, Repository, RollbackRequest};
 use plugfarm::sign::verify_in_release;
 
 use crate::fault_proxy::{Fault, FaultProxy};
@@ -67,6 +68,41 @@ fn seen(lab: &Lab, store: &ObjectStore) -> Vec<String> {
     let fetch = |key: &str| store.fetch(&format!("{PREFIX}/{key}")).unwrap().1;
     let keyring = &lab.keys.public().archive_keyring;
     read_strictly_from(&fetch, &suite(Target::Bookworm), keyring)
+}
+
+#[test]
+fn what_is_in_a_bucket_is_fetched_proven_and_brought_back() {
+    with_credentials!("what_is_in_a_bucket_is_fetched_proven_and_brought_back", {
+        let (lab, store) = (Lab::new(), ObjectStore::moto());
+        let repository = repository(&lab, &store.endpoint());
+        for n in 0..2 {
+            publish(&lab, &repository, &version(n)).unwrap();
+        }
+        let history = repository.history(PACKAGE, Target::Bookworm).unwrap();
+        let file = repository.fetch(&history[0]).unwrap();
+        assert_eq!(
+            Sha256::of(&fs_err::read(file.path()).unwrap()),
+            history[0].sha256
+        );
+        // Nothing lies beside it: its evidence is in the bucket.
+        let verified = verify_package(file.path(), &[lab.statement_key()], Some(&repository));
+        assert_eq!(verified.unwrap().provenance.deb().sha256, history[0].sha256);
+        assert!(verify_package(file.path(), &[lab.statement_key()], None).is_err());
+
+        let request = RollbackRequest {
+            package: PACKAGE.to_owned(),
+            to: None,
+            channel: None,
+            by: Actor::new("alice").unwrap(),
+            reason: Reason::new("because").unwrap(),
+        };
+        let lock = repository.lock().unwrap();
+        let now = Timestamp::from_seconds(clock().seconds() + 1);
+        let back = repository.roll_back(&lock, &request, now, &lab.keys);
+        assert_eq!(back.unwrap()[0].to, history[0].version);
+        drop(lock);
+        assert_eq!(problems(&lab, &repository), Vec::<String>::new());
+    });
 }
 
 fn version(n: usize) -> Package {

@@ -12,6 +12,7 @@ use crate::cli::args::ImportArgs;
 use crate::cli::channels;
 use crate::cli::output;
 use crate::cli::usage::WrongUsage;
+use crate::evidence::ImportOrigin;
 use crate::import::{Found, Origin, Outcome, Request, Wanted, import};
 use crate::model::Suite;
 use crate::pipeline::now;
@@ -77,7 +78,7 @@ fn answer(outcome: &Outcome, to: &Suite, dry_run: bool) -> Answer {
     Answer::done(message)
         .with(json!({
             "suite": to.to_string(),
-            "origin": outcome.origin,
+            "origin": describe_origin(&outcome.origin),
             "dry_run": dry_run,
             "imported": outcome.new.iter().map(describe).collect::<Vec<_>>(),
             "present": outcome.present.iter().map(describe).collect::<Vec<_>>(),
@@ -85,6 +86,15 @@ fn answer(outcome: &Outcome, to: &Suite, dry_run: bool) -> Answer {
             "published": outcome.publication.as_ref().map(publish::describe),
         }))
         .saying(lines)
+}
+
+pub(super) fn describe_origin(origin: &ImportOrigin) -> Value {
+    json!({
+        "uri": origin.uri,
+        "suite": origin.suite,
+        "release_sha256": origin.release_sha256,
+        "fingerprint": origin.fingerprint,
+    })
 }
 
 fn describe(found: &Found) -> Value {

@@ -12,7 +12,7 @@ use crate::cli::{locate, output};
 use crate::deb::compare::Difference;
 use crate::model::{DebianVersion, Target, printable};
 use crate::pipeline::{RebuildRequest, Rebuilt, VerifiedPackage, rebuild, verify_package};
-use crate::repo::Published;
+use crate::repo::{Published, Repository};
 
 /// The most differences that are shown to a person.
 const SHOWN: usize = 50;
@@ -24,8 +24,14 @@ pub(in crate::cli) async fn run(
 ) -> anyhow::Result<Answer> {
     let trusted = trusted_keys(app, &arguments.keys)?;
     let source = arguments.source.as_deref().map(locate).transpose()?;
-    let deb = find(app, arguments)?;
-    let published = app.repository_folder();
+    let published = app.published()?;
+    let fetched;
+    let deb = if Path::new(&arguments.package).is_file() {
+        PathBuf::from(&arguments.package)
+    } else {
+        fetched = published.fetch(&find(&published, arguments)?)?;
+        fetched.path().to_owned()
+    };
     let verified = verify_package(&deb, &trusted, Some(&published));
     let statement = match verified.and_then(VerifiedPackage::built) {
         Ok((proof, _)) => match proof.rollback() {
@@ -87,19 +93,15 @@ fn words(rebuilt: &Rebuilt) -> Vec<String> {
     lines
 }
 
-/// The package's file: the one that is named, or what is published under the name.
-fn find(app: &App, arguments: &RebuildArgs) -> anyhow::Result<PathBuf> {
+/// What is published under the name.
+fn find(repository: &Repository, arguments: &RebuildArgs) -> anyhow::Result<Published> {
     let RebuildArgs {
         package, target, ..
     } = arguments;
-    if Path::new(package).is_file() {
-        return Ok(PathBuf::from(package));
-    }
     let (name, version) = match package.split_once('=') {
         Some((name, version)) => (name, Some(DebianVersion::new(version)?)),
         None => (package.as_str(), None),
     };
-    let repository = app.repository()?;
     let targets: &[Target] = target.as_ref().map_or(&Target::ALL, std::slice::from_ref);
     let mut found = Vec::new();
     for target in targets {
@@ -111,7 +113,7 @@ fn find(app: &App, arguments: &RebuildArgs) -> anyhow::Result<PathBuf> {
         found.extend(highest.map(|published| (*target, published)));
     }
     match found.as_slice() {
-        [(_, published)] => Ok(app.repository_folder().join(&published.filename)),
+        [(_, published)] => Ok(published.clone()),
         [] => {
             let package = printable(package, 200);
             let message =

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::import::describe_origin;
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::VerifyArgs;
@@ -25,7 +26,7 @@ pub(in crate::cli) fn run(app: &App, arguments: &VerifyArgs) -> anyhow::Result<A
         let path = printable(&arguments.package.to_string_lossy(), 200);
         return Err(WrongUsage(format!("there is no package `{path}`")).into());
     }
-    let published = app.repository_folder();
+    let published = app.published()?;
     match verify_package(&arguments.package, &trusted, Some(&published)) {
         Ok(verified) => Ok(tell(&verified)),
         Err(error) => Ok(unverified(&error)),
@@ -130,19 +131,15 @@ fn approved(approval: &Approval) -> String {
 }
 
 fn describe_import(import: &Import) -> Value {
+    let mut imported = describe_origin(&import.origin);
+    imported["by"] = json!(import.by);
+    imported["at"] = json!(import.at.rfc3339());
     json!({
         "package": import.package,
         "version": import.version,
         "architecture": import.architecture,
         "sha256": import.deb.sha256,
-        "imported": {
-            "uri": import.origin.uri,
-            "suite": import.origin.suite,
-            "release_sha256": import.origin.release_sha256,
-            "fingerprint": import.origin.fingerprint,
-            "by": import.by,
-            "at": import.at.rfc3339(),
-        },
+        "imported": imported,
     })
 }
 

@@ -71,14 +71,16 @@ impl Storage for FsStorage {
     }
 
     fn digest(&self, key: &str) -> Result<Option<Expected>, StorageError> {
-        let path = self.path(key);
-        let Some(mut file) = open(&path)? else {
-            return Ok(None);
-        };
-        let mut writer = Sha256Writer::new(io::sink());
-        io::copy(&mut file, &mut writer).map_err(StorageError::io("read", &path))?;
-        let (_, sha256, size) = writer.finish();
-        Ok(Some(Expected { sha256, size }))
+        self.copy(key, io::sink())
+    }
+
+    fn download(
+        &self,
+        key: &str,
+        file: &File,
+        _path: &Path,
+    ) -> Result<Option<Expected>, StorageError> {
+        self.copy(key, file)
     }
 
     fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
@@ -179,6 +181,18 @@ impl FsStorage {
 
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
+    }
+
+    /// Copies what is at `key`, and says what it was.
+    fn copy(&self, key: &str, out: impl io::Write) -> Result<Option<Expected>, StorageError> {
+        let path = self.path(key);
+        let Some(mut file) = open(&path)? else {
+            return Ok(None);
+        };
+        let mut writer = Sha256Writer::new(out);
+        io::copy(&mut file, &mut writer).map_err(StorageError::io("copy", &path))?;
+        let (_, sha256, size) = writer.finish();
+        Ok(Some(Expected { sha256, size }))
     }
 
     /// Makes the file, which is not at its place yet. What changes in `folders` is not on the disk yet, either.

@@ -13,6 +13,7 @@ mod suite;
 mod trouble;
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +141,14 @@ pub(super) trait Storage: Send + Sync + fmt::Debug {
 
     /// What the bytes at `key` really are: reads all of them, of any number.
     fn digest(&self, key: &str) -> Result<Option<Expected>, StorageError>;
+
+    /// Likewise, and writes them to `file`, which is at `path`. After an error it holds anything.
+    fn download(
+        &self,
+        key: &str,
+        file: &File,
+        path: &Path,
+    ) -> Result<Option<Expected>, StorageError>;
 
     /// Writes everything in `wave`, in any order and at once; it is durable when this returns. An immutable object that is
     /// there already stays. After an error some may be written.

@@ -1,6 +1,8 @@
 //! Objects on their way here: whole, in what they are, and begun again where the connection breaks off.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+use std::path::Path;
 
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use bytes::{Bytes, BytesMut};
@@ -38,12 +40,25 @@ impl Bucket {
 
     /// What the object's bytes really are.
     pub(super) async fn digest(&self, key: &str) -> Result<Option<Expected>, StorageError> {
+        self.read(key, None).await
+    }
+
+    /// Likewise, and writes them to a file, which is at that path.
+    pub(super) async fn read(
+        &self,
+        key: &str,
+        to: Option<(&File, &Path)>,
+    ) -> Result<Option<Expected>, StorageError> {
         let mut tries = 0;
         loop {
             let Some(found) = self.open(key).await? else {
                 return Ok(None);
             };
-            match self.hash(key, found).await {
+            if let Some((mut file, path)) = to {
+                let emptied = file.set_len(0).and_then(|()| file.rewind());
+                emptied.map_err(StorageError::io("write", path))?;
+            }
+            match self.receive(key, found, to).await {
                 Err(error) if error.is_retryable() && tries < DOWNLOADS => {
                     pause(tries).await;
                     tries += 1;
@@ -101,13 +116,22 @@ impl Bucket {
         }
     }
 
-    async fn hash(&self, key: &str, mut found: GetObjectOutput) -> Result<Expected, StorageError> {
-        let mut writer = Sha256Writer::new(io::sink());
+    async fn receive(
+        &self,
+        key: &str,
+        mut found: GetObjectOutput,
+        to: Option<(&File, &Path)>,
+    ) -> Result<Expected, StorageError> {
+        let path = to.map_or(Path::new(""), |(_, path)| path);
+        let out: Box<dyn io::Write + Send + '_> = match to {
+            Some((file, _)) => Box::new(file),
+            None => Box::new(io::sink()),
+        };
+        let mut writer = Sha256Writer::new(out);
         while let Some(chunk) = found.body.next().await {
             let chunk = chunk.map_err(|error| self.broken(key, &error))?;
-            writer
-                .write_all(&chunk)
-                .map_err(|error| self.broken(key, &error))?;
+            let written = writer.write_all(&chunk);
+            written.map_err(StorageError::io("write", path))?;
         }
         let (_, sha256, size) = writer.finish();
         Ok(Expected { sha256, size })

@@ -16,6 +16,7 @@ mod trouble;
 mod upload;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -144,6 +145,17 @@ impl Storage for S3Storage {
     fn digest(&self, key: &str) -> Result<Option<Expected>, StorageError> {
         let key = key.to_owned();
         self.wait(|bucket| async move { bucket.digest(&key).await })
+    }
+
+    fn download(
+        &self,
+        key: &str,
+        file: &File,
+        path: &Path,
+    ) -> Result<Option<Expected>, StorageError> {
+        let file = file.try_clone().map_err(StorageError::io("write", path))?;
+        let (key, path) = (key.to_owned(), path.to_owned());
+        self.wait(|bucket| async move { bucket.read(&key, Some((&file, &path))).await })
     }
 
     fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
