@@ -1,132 +1,30 @@
 //! Composition: settings and folders become adapters. The only place that says "new" to one.
 
+mod error;
+mod serve;
+
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Config, environment};
-use crate::evidence::{Builder, EvidenceError, StatementKey};
+use crate::evidence::{Builder, StatementKey};
 use crate::import::Download;
-use crate::model::{Actor, FailureCode, Signer, SigningError, Target};
+use crate::model::{Actor, Signer, Target};
 use crate::pipeline::{Farm, Publisher, now};
-use crate::repo::{Progress, RepoError, Repository, Settings, Writer};
+use crate::repo::{Progress, Repository, Settings, Writer};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
-use crate::sign::{KeyError, Keys, PublicKeys, SocketSigner, are_protected};
+use crate::sign::{Keys, PublicKeys, SocketSigner, are_protected};
 use crate::source::{Fetcher, Store};
+
+pub use error::AppError;
 
 /// The folder of what is known of the images.
 const IMAGES: &str = "images";
 
 /// What the signer said last of its keys.
 const REMEMBERED: &str = "signer.public.json";
-
-/// The farm could not be set up on this machine.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// There is no place for the farm's state.
-    #[error("there is no home folder to keep the farm's state in; name a folder with --data-dir")]
-    NoHome,
-    /// The configuration file cannot be read.
-    #[error("cannot read the configuration {path}")]
-    ConfigUnreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The configuration file's text is wrong.
-    #[error("the configuration {path} is wrong")]
-    ConfigInvalid {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: crate::config::ConfigError,
-    },
-    /// The farm's state cannot be written.
-    #[error("cannot use the data folder {path}")]
-    DataFolder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The engine cannot be used.
-    #[error(transparent)]
-    Engine {
-        /// Why.
-        #[from]
-        source: SandboxError,
-    },
-    /// The statement key is none.
-    #[error(transparent)]
-    StatementKey {
-        /// Why.
-        #[from]
-        source: EvidenceError,
-    },
-    /// The repository's object store is not configured well.
-    #[error(transparent)]
-    Repository {
-        /// Why.
-        #[from]
-        source: RepoError,
-    },
-    /// The keys cannot be used.
-    #[error(transparent)]
-    Keys {
-        /// Why.
-        #[from]
-        source: KeyError,
-    },
-    /// The signer cannot be asked.
-    #[error(transparent)]
-    Signer {
-        /// Why.
-        #[from]
-        source: SigningError,
-    },
-}
-
-impl AppError {
-    /// The code that programs compare, and with it the blame.
-    #[must_use]
-    pub fn code(&self) -> FailureCode {
-        match self {
-            Self::NoHome | Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } => {
-                FailureCode::Usage
-            }
-            Self::DataFolder { .. } => FailureCode::StorageError,
-            Self::Engine { source } => source.code(),
-            Self::Repository { source } => source.code_and_hint().0,
-            Self::StatementKey { .. } | Self::Keys { .. } | Self::Signer { .. } => {
-                FailureCode::SignUnavailable
-            }
-        }
-    }
-
-    /// What to do next, in one sentence, where the error's own words do not say it.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NoHome | Self::StatementKey { .. } | Self::Keys { .. } | Self::Signer { .. } => {
-                None
-            }
-            Self::ConfigUnreadable { .. } => Some("name a file that is there with --config"),
-            Self::ConfigInvalid { .. } => {
-                Some("correct the file, or leave the setting out: each has a default")
-            }
-            Self::DataFolder { .. } => {
-                Some("check its rights and its disk, or name another folder with --data-dir")
-            }
-            Self::Engine { source } => Some(source.hint()),
-            Self::Repository { source } => Some(source.code_and_hint().1),
-        }
-    }
-}
 
 /// A farm on this machine: its settings and its folders.
 #[derive(Debug)]

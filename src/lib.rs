@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
@@ -11,8 +12,10 @@ pub mod import;
 pub mod model;
 pub mod pipeline;
 pub mod plugin;
+pub mod queue;
 pub mod repo;
 pub mod sandbox;
 pub mod sign;
 pub mod source;
+pub mod store;
 pub mod telemetry;

@@ -16,6 +16,7 @@ use crate::pipeline::Conclusion;
 use crate::repo::RepoError;
 use crate::sandbox::SandboxError;
 use crate::source::LocationError;
+use crate::store::StoreError;
 use crate::telemetry::FilterError;
 
 /// How a command ended, and what it found. Nothing of it is printed before it is complete.
@@ -114,6 +115,8 @@ fn code_and_hint(error: &anyhow::Error) -> (FailureCode, Option<String>) {
     let owned = |hint: &str| Some(hint.to_owned());
     if let Some(error) = error.downcast_ref::<AppError>() {
         (error.code(), error.hint().map(str::to_owned))
+    } else if let Some(error) = error.downcast_ref::<StoreError>() {
+        (error.code(), owned(error.hint()))
     } else if let Some(error) = error.downcast_ref::<SandboxError>() {
         (error.code(), owned(error.hint()))
     } else if let Some(error) = error.downcast_ref::<RepoError>() {

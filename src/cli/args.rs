@@ -1,5 +1,7 @@
 //! The arguments of every command. What a command does is in `commands`; nothing here does anything.
 
+mod service;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,6 +11,10 @@ use crate::config::environment;
 use crate::import::Pattern;
 use crate::model::{
     Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
+};
+
+pub(super) use service::{
+    NamespaceCommand, PartnerCommand, QueueCommand, ServeArgs, TokenArgs, TokenCommand,
 };
 
 /// A sandboxed build farm for Wazo plugins: a git repository goes in, a signed .deb in an apt repository comes out.
@@ -76,6 +82,20 @@ pub(super) enum Command {
     Key(KeyCommand),
     /// Sign for other processes, as the one that holds the keys
     Signer(SignerArgs),
+    /// Be the farm: take builds from partners, run them, publish, and serve the repository
+    Serve(ServeArgs),
+    /// Add and list partners
+    #[command(subcommand)]
+    Partner(PartnerCommand),
+    /// Give namespaces to partners, and list them
+    #[command(subcommand)]
+    Namespace(NamespaceCommand),
+    /// Create, list and revoke the tokens by which the farm knows who asks
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Stop builds from beginning, and let them begin again
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Show and check the apt repository
     #[command(subcommand)]
     Repo(RepoCommand),

@@ -72,6 +72,11 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
             Command::Audit(arguments) => commands::audit::run(&app, &arguments),
             Command::Key(command) => commands::key::run(&app, &command),
             Command::Signer(arguments) => commands::signer::run(&app, &arguments),
+            Command::Serve(arguments) => commands::serve::run(&app, &arguments).await,
+            Command::Partner(command) => commands::people::partner(&app, &command).await,
+            Command::Namespace(command) => commands::people::namespace(&app, &command).await,
+            Command::Token(command) => commands::token::run(&app, &command).await,
+            Command::Queue(command) => commands::queue::run(&app, &command).await,
             Command::Repo(command) => commands::repo::run(&app, &command).await,
         }
     });

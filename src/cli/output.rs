@@ -9,7 +9,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::model::{Blame, Finding, LogLine, Severity, Stage};
+use crate::model::{Blame, CommitId, Finding, LogLine, Severity, Stage};
 use crate::pipeline::{Conclusion, Observer};
 use crate::repo::Progress;
 
@@ -77,6 +77,8 @@ impl Observer for Terminal {
         self.line.set_message(stage.word());
     }
 
+    fn resolved(&self, _: &CommitId) {}
+
     fn finished(&self, stage: Stage, took: Duration, summary: &str) {
         let seconds = took.as_secs_f64();
         let word = stage.word();
@@ -99,6 +101,7 @@ pub(super) struct Silent;
 
 impl Observer for Silent {
     fn started(&self, _: Stage) {}
+    fn resolved(&self, _: &CommitId) {}
     fn finished(&self, _: Stage, _: Duration, _: &str) {}
     fn log(&self, _: &LogLine) {}
     fn finding(&self, _: &Finding) {}

@@ -7,7 +7,9 @@ mod limits;
 mod raw;
 mod raw_keep;
 mod raw_s3;
+mod raw_serve;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +42,21 @@ pub struct Config {
     pub signer: SignerConfig,
     /// What plugins may be called, and what they may depend on.
     pub plugins: PluginsConfig,
+    /// How the farm serves partners.
+    pub serve: ServeConfig,
+}
+
+/// How the farm serves partners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How many builds run at once.
+    pub workers: usize,
+    /// The PostgreSQL database of its state; without it, SQLite in the data folder.
+    pub database: Option<String>,
+    /// How many attempts of one build may die with the farm before it is left alone.
+    pub quarantine_after: u32,
 }
 
 /// Where sources may come from, and how large they may be.
@@ -218,6 +235,12 @@ impl Default for Config {
             },
             signer: SignerConfig::default(),
             plugins: PluginsConfig::default(),
+            serve: ServeConfig {
+                listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+                workers: 2,
+                database: None,
+                quarantine_after: 3,
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::raw_keep::{RawKeep, check_keep};
 use super::raw_s3::{RawS3, check_s3};
+use super::raw_serve::{RawServe, check_serve};
 use super::{
     Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SignerConfig,
     SourceConfig, SourceLimits,
@@ -55,6 +56,7 @@ struct RawConfig {
     repository: RawRepository,
     signer: RawSigner,
     plugins: RawPlugins,
+    serve: RawServe,
 }
 
 #[derive(Deserialize, Default)]
@@ -158,6 +160,7 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             runtime: raw.sandbox.runtime.map(runtime).transpose()?,
         },
         repository: check_repository(raw.repository, defaults.repository)?,
+        serve: check_serve(raw.serve, defaults.serve)?,
         signer: SignerConfig {
             socket: raw.signer.socket,
             users: raw.signer.users,

@@ -3,6 +3,8 @@
 //! Everything here is a value that has been checked once, when it was made. There is no I/O, no async, no clock and no
 //! environment here, and nothing in this module imports another one.
 
+mod access;
+mod build;
 mod check_list;
 mod decision;
 mod digest;
@@ -14,6 +16,8 @@ mod target;
 mod text;
 mod version;
 
+pub use access::Scope;
+pub use build::{BuildState, Priority};
 pub(crate) use check_list::checks;
 pub use decision::{Actor, Reason};
 pub use digest::{CommitId, Sha256, Sha256Writer};

@@ -1,6 +1,7 @@
 //! The names that people give: namespaces, plugins, channels, farms; and the ones made from them: packages, suites, ids.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,21 @@ impl PluginId {
 impl fmt::Display for PluginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl FromStr for PluginId {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "it must have the form namespace/name";
+        let (namespace, name) = text
+            .split_once('/')
+            .ok_or_else(|| InvalidValue::new("plugin", text, RULE))?;
+        Ok(Self {
+            namespace: Namespace::new(namespace)?,
+            name: PluginName::new(name)?,
+        })
     }
 }
 

@@ -157,6 +157,38 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Gives an enum without fields its words: `ALL`, `word`, `Display`, `FromStr`.
+macro_rules! word_type {
+    ($name:ident, $what:literal, $rule:literal, $($variant:ident = $word:literal),*) => {
+        impl $name {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its word, as in the API and in the farm's state.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::model::InvalidValue;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let found = Self::ALL.iter().find(|known| known.word() == text);
+                found.copied().ok_or_else(|| $crate::model::InvalidValue::new($what, text, $rule))
+            }
+        }
+    };
+}
+pub(super) use word_type;
+
 /// Gives a checked text type its plain companions: `as_str`, `Display`, `FromStr`, and serde as a string.
 macro_rules! text_type {
     ($name:ident) => {

@@ -4,7 +4,7 @@ use super::attempt::{Attempt, Farm};
 use super::fetch::Fetched;
 use super::request::Parameters;
 use crate::config::SourceLimits;
-use crate::model::{Failure, FailureCode, Sha256, Stage, Target};
+use crate::model::{Failure, FailureCode, PluginId, Sha256, Stage, Target};
 use crate::plugin::{self, CheckOptions, Known, Layout, PackageNames, Plugin, Tree, TreeLimits};
 use crate::source::Source;
 
@@ -69,6 +69,20 @@ pub(super) fn run(
         plugin,
         manifest,
     })
+}
+
+/// Refuses a plugin that is not the one whose build was asked for: it is perhaps somebody else's.
+pub(super) fn is_expected(checked: &Checked, expected: Option<&PluginId>) -> Result<(), Failure> {
+    let found = &checked.plugin.manifest.id;
+    match expected {
+        Some(expected) if expected != found => Err(Failure::new(
+            Stage::Check,
+            FailureCode::PolicyRejected,
+            format!("the source holds the plugin {found}, and {expected} was to be built"),
+            "submit it under its own name, or correct namespace and name in the manifest",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What there is beside the plugin. What cannot be read is not known: the build does not depend on it.

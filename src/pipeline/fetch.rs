@@ -138,6 +138,9 @@ async fn fetch(
 fn end(attempt: &mut Attempt<'_>, began: Instant, source: &Source) {
     attempt.report.commit.clone_from(&source.commit);
     attempt.report.source_sha256 = Some(source.sha256);
+    if let Some(commit) = &source.commit {
+        attempt.observer.resolved(commit);
+    }
     attempt.end(Stage::Fetch, began, &summary(source));
 }
 

@@ -34,28 +34,32 @@ pub use report::{ArtifactFile, Conclusion, Report, Timings};
 pub use request::{Parameters, PublishRequest, Request};
 pub use verify::{VerifiedPackage, VerifyError, verify_package};
 
-use crate::model::{BuildId, Failure, FailureCode, Stage, Target};
+use crate::model::{BuildId, Failure, FailureCode, Stage};
 use crate::sandbox::Cancel;
 use attempt::Attempt;
 use log::BuildLog;
 use sign::Signed;
 
-/// Builds what `request` asks for, and reports how it went. The report always comes: a failure is one of its outcomes.
+/// Builds what `request` asks for under an id that was never used, and reports how it went. The report always comes: a
+/// failure is one of its outcomes.
 pub async fn build(
     farm: &Farm,
+    id: BuildId,
     request: &Request,
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Report {
-    let mut report = new_report(request.parameters.target);
+    let mut report = Report::new(id, request.parameters.target);
     if let Err(failure) = attempt(farm, request, observer, cancel, &mut report).await {
         report.conclusion = Conclusion::from(&failure);
     }
     report
 }
 
-fn new_report(target: Target) -> Report {
-    Report::new(BuildId::from_uuid(uuid::Uuid::now_v7()), target)
+/// An id that was never used.
+#[must_use]
+pub fn new_id() -> BuildId {
+    BuildId::from_uuid(uuid::Uuid::now_v7())
 }
 
 async fn attempt(
@@ -119,6 +123,7 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
     let fetched = fetch::run(attempt, request).await?;
     let parameters = &request.parameters;
     let checked = check::run(attempt, parameters, fetched)?;
+    check::is_expected(&checked, request.plugin.as_ref())?;
     version::foresee(attempt, &checked)?;
     let ran = run::run(attempt, checked, None).await?;
     let inspected = inspect::run(attempt, parameters, ran).await?;
@@ -163,7 +168,7 @@ fn cannot_hand_over(error: io::Error) -> Failure {
 }
 
 /// Removes everything that a failed attempt leaves but its log. What was handed over already stays where it was asked for.
-fn keep_only_the_log(folder: &Path) {
+pub fn keep_only_the_log(folder: &Path) {
     if !folder.exists() {
         return;
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::{Finding, LogLine, Stage};
+use crate::model::{CommitId, Finding, LogLine, Stage};
 
 /// Whoever watches a build: a terminal, a log, nobody. Calls come in order, from one task; they must not block for long.
 pub trait Observer: Send + Sync {
     /// A stage has begun.
     fn started(&self, stage: Stage);
+    /// The source is this commit.
+    fn resolved(&self, commit: &CommitId);
     /// A stage has ended well; `summary` says in a few words what came of it.
     fn finished(&self, stage: Stage, took: Duration, summary: &str);
     /// The plugin, or a tool that works for it, printed a line.

@@ -13,7 +13,7 @@ use super::limits::recorded_limits;
 use super::observer::Observer;
 use super::report::{ArtifactFile, Conclusion, Report};
 use super::request::Parameters;
-use super::{assemble, check, close, fetch, inspect, keep_only_the_log, new_report, open, run};
+use super::{assemble, check, close, fetch, inspect, keep_only_the_log, new_id, open, run};
 use crate::deb::compare::{Difference, compare};
 use crate::deb::read::{ReadError, ReadLimits, read_files, read_summary};
 use crate::evidence::VerifiedStatement;
@@ -52,7 +52,7 @@ pub async fn rebuild(
     cancel: &Cancel,
 ) -> Rebuilt {
     let mut rebuilt = Rebuilt {
-        report: new_report(request.statement.target()),
+        report: Report::new(new_id(), request.statement.target()),
         circumstances: Vec::new(),
         differences: Vec::new(),
     };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Channel, Namespace, Target};
+use crate::model::{Channel, Namespace, PluginId, Target};
 use crate::source::{Location, RequestedRef, Subdirectory};
 
 /// One build that somebody asks for.
@@ -14,6 +14,8 @@ pub struct Request {
     pub reference: Option<RequestedRef>,
     /// The plugin's folder in its repository, unless it is the root.
     pub subdirectory: Option<Subdirectory>,
+    /// The plugin that it has to be, if that is known.
+    pub plugin: Option<PluginId>,
     /// What else somebody decides about the build.
     pub parameters: Parameters,
     /// Where the package and its evidence go; without it, they stay in the build's own folder.

@@ -237,6 +237,12 @@ impl RepositoryUrl {
         &self.path
     }
 
+    /// Whether it says more than where the repository is: a secret.
+    #[must_use]
+    pub fn has_credential(&self) -> bool {
+        self.secret.is_some()
+    }
+
     /// `user:password`, if the URL has it.
     pub(super) fn secret(&self) -> Option<&Secret> {
         self.secret.as_ref()

@@ -321,7 +321,7 @@ impl Sources {
     }
 }
 
-fn free_port(address: &str) -> u16 {
+pub(crate) fn free_port(address: &str) -> u16 {
     let listener = TcpListener::bind((address, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }

@@ -20,7 +20,7 @@ pub(in crate::cli) async fn run(
     let request = request(app, arguments)?;
     let farm = app.farm().await?;
     let report = watched(json, async |observer, cancel| {
-        pipeline::build(&farm, &request, observer, cancel).await
+        pipeline::build(&farm, pipeline::new_id(), &request, observer, cancel).await
     });
     answer(report.await)
 }
@@ -55,7 +55,7 @@ fn answer(report: Report) -> anyhow::Result<Answer> {
 }
 
 /// Waits for whatever asks a process to end: a person's Ctrl-C, a service manager, a terminal that goes away.
-async fn stop_signal() -> std::io::Result<()> {
+pub(super) async fn stop_signal() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
@@ -84,6 +84,7 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         location: locate(location)?,
         reference: reference.as_deref().map(RequestedRef::new).transpose()?,
         subdirectory: subdirectory.as_deref().map(Subdirectory::new).transpose()?,
+        plugin: None,
         parameters: Parameters {
             namespace: namespace.clone(),
             target: arguments.target,

@@ -1,0 +1,275 @@
+//! Builds: submitted, listed, shown, stopped, tried again.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::auth::Caller;
+use super::problem::Problem;
+use super::shapes::{self, Detailed, Submitted, Waits};
+use super::{Api, State};
+use crate::model::{BuildId, Channel, PluginId, Priority, Scope, Target, Timestamp};
+use crate::pipeline::now;
+use crate::queue::why as reason;
+use crate::source::{Asker, Location, RequestedRef, Subdirectory};
+use crate::store::{Build, Filter, Submission};
+
+/// The header that makes asking twice the same as asking once.
+const KEY: &str = "idempotency-key";
+/// The most builds that one list has.
+const MAX_LIST: u32 = 200;
+
+/// Submit a build
+#[utoipa::path(post, path = "/builds", request_body = shapes::Submission,
+    params(("Idempotency-Key" = Option<String>, Header, description = "makes asking twice the same as asking once")),
+    security(("token" = [])),
+    responses(
+        (status = 201, description = "it is new, and waits", body = Submitted),
+        (status = 200, description = "the same key asked for it before", body = Submitted),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn submit(
+    api: State,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Result<Json<shapes::Submission>, JsonRejection>,
+) -> Result<(StatusCode, Json<Submitted>), Problem> {
+    let Json(asked) = body.map_err(|error| Problem::wrong(error.body_text()))?;
+    let submission = check(&api, &caller, &headers, asked).await?;
+    let submitted = api.store.submit(&submission, now()).await?;
+    api.changed.notify_one();
+    let status = if submitted.fresh {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let answer = Submitted {
+        id: submitted.build.to_string(),
+        fresh: submitted.fresh,
+        superseded: submitted
+            .superseded
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    Ok((status, Json(answer)))
+}
+
+async fn check(
+    api: &Api,
+    caller: &Caller,
+    headers: &HeaderMap,
+    asked: shapes::Submission,
+) -> Result<Submission, Problem> {
+    let location = Location::parse(&asked.url, Asker::Stranger);
+    let location = location.map_err(|error| Problem::wrong(error.to_string()))?;
+    let Location::Repository(url) = location else {
+        return Err(Problem::wrong(
+            "a folder of this machine cannot be submitted",
+        ));
+    };
+    if url.has_credential() {
+        let words = "the URL holds a credential, which would be stored; use one without";
+        return Err(Problem::wrong(words));
+    }
+    let url = url.to_string();
+    let reference = asked
+        .reference
+        .as_deref()
+        .map(RequestedRef::new)
+        .transpose()?;
+    let subdirectory = asked
+        .subdirectory
+        .as_deref()
+        .map(Subdirectory::new)
+        .transpose()?;
+    let subdirectory = subdirectory
+        .map(|folder| folder.to_string())
+        .unwrap_or_default();
+    let plugin = match &asked.plugin {
+        Some(plugin) => plugin.parse()?,
+        None => known_plugin(api, &url, &subdirectory).await?,
+    };
+    let target = asked
+        .target
+        .as_deref()
+        .map(str::parse::<Target>)
+        .transpose()?;
+    let priority = asked
+        .priority
+        .as_deref()
+        .map(str::parse::<Priority>)
+        .transpose()?;
+    let priority = priority.unwrap_or(Priority::Normal);
+    if priority == Priority::Urgent && !caller.operates() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "only the farm's operator says what is urgent",
+            "leave the priority out",
+        ));
+    }
+    let partner = caller.partner()?.clone();
+    caller.may(Scope::Submit, &plugin.namespace, &partner)?;
+    Ok(Submission {
+        id: (api.new_id)(),
+        partner,
+        plugin,
+        url,
+        subdirectory,
+        reference: reference.map(|reference| reference.to_string()),
+        target: target.unwrap_or(Target::Bookworm),
+        channel: channel(api, asked.channel.as_deref())?,
+        priority,
+        idempotency_key: headers.get(KEY).map(key).transpose()?,
+        actor: caller.actor(),
+    })
+}
+
+/// The plugin that came from there before.
+async fn known_plugin(api: &Api, url: &str, subdirectory: &str) -> Result<PluginId, Problem> {
+    let mut known = api.store.sources_at(url, subdirectory).await?;
+    match known.pop() {
+        Some(source) if known.is_empty() => Ok(source.plugin),
+        _ => Err(Problem::wrong(
+            "which plugin it is has to be said, as namespace/name, the first time that a repository is submitted",
+        )),
+    }
+}
+
+fn channel(api: &Api, named: Option<&str>) -> Result<Channel, Problem> {
+    let found = match named {
+        Some(named) => api
+            .channels
+            .iter()
+            .find(|channel| channel.as_str() == named),
+        None => api.channels.first(),
+    };
+    found
+        .cloned()
+        .ok_or_else(|| Problem::wrong("the farm has no such channel"))
+}
+
+fn key(value: &axum::http::HeaderValue) -> Result<String, Problem> {
+    match value.to_str() {
+        Ok(text) if (1..=200).contains(&text.len()) => Ok(text.to_owned()),
+        _ => Err(Problem::wrong(
+            "an idempotency key has 1 to 200 printable characters",
+        )),
+    }
+}
+
+/// Which builds.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Asked {
+    /// Only this plugin's.
+    plugin: Option<String>,
+    /// Only in this state.
+    state: Option<String>,
+    /// Only those older than this build: the last of the list before.
+    before: Option<String>,
+    /// At most so many; at most 200.
+    limit: Option<u32>,
+}
+
+/// List builds, newest first
+#[utoipa::path(get, path = "/builds", params(Asked),
+    responses(
+        (status = 200, description = "this is it", body = Vec<shapes::Build>),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn list(
+    api: State,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Vec<shapes::Build>>, Problem> {
+    let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
+    let filter = Filter {
+        plugin: asked.plugin.as_deref().map(str::parse).transpose()?,
+        state: asked.state.as_deref().map(str::parse).transpose()?,
+        before: asked.before.as_deref().map(BuildId::new).transpose()?,
+        limit: asked.limit.unwrap_or(50).min(MAX_LIST),
+    };
+    let builds = api.store.builds(&filter).await?;
+    Ok(Json(builds.into_iter().map(Into::into).collect()))
+}
+
+/// A build's id in a path.
+pub(super) type Id = Result<Path<String>, PathRejection>;
+
+/// The build that a path names.
+pub(super) async fn find(api: &Api, id: Id) -> Result<Build, Problem> {
+    let id = id.ok().and_then(|Path(text)| BuildId::new(&text).ok());
+    let id = id.ok_or_else(|| Problem::missing("build"))?;
+    let found = api.store.build(&id).await?;
+    found.ok_or_else(|| Problem::missing("build"))
+}
+
+/// Show a build
+#[utoipa::path(get, path = "/builds/{id}", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "this is it", body = Detailed),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn show(api: State, id: Id) -> Result<Json<Detailed>, Problem> {
+    let build = find(&api, id).await?;
+    let mut attempts = Vec::new();
+    for attempt in api.store.attempts(&build.id).await? {
+        let stages = api.store.stages(&attempt.id).await?;
+        attempts.push(shapes::Attempt::new(attempt, stages));
+    }
+    let artifacts = api.store.artifacts(&build.id).await?;
+    Ok(Json(Detailed {
+        attempts,
+        artifacts: artifacts.into_iter().map(Into::into).collect(),
+        publication: api.store.publication(&build.id).await?.map(Into::into),
+        build: build.into(),
+    }))
+}
+
+/// Say why a build waits
+#[utoipa::path(get, path = "/builds/{id}/why", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "this is it", body = Waits),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn why(api: State, id: Id) -> Result<Json<Waits>, Problem> {
+    let build = find(&api, id).await?;
+    let now = now();
+    let since = Timestamp::from_seconds(now.seconds() - crate::queue::MEMORY);
+    let view = api.store.queue(since).await?;
+    let found = reason(&view, &build.id, now);
+    Ok(Json(Waits::new(build.state.word(), found.as_ref())))
+}
+
+/// Stop a build
+#[utoipa::path(post, path = "/builds/{id}/cancel", params(("id" = String, Path)), security(("token" = [])),
+    responses(
+        (status = 202, description = "it is asked for"),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn cancel(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
+    let build = find(&api, id).await?;
+    caller.may(Scope::Manage, &build.plugin.namespace, &build.partner)?;
+    api.store.cancel(&build.id, &caller.actor(), now()).await?;
+    // Where it runs in another process, that one hears of it with its next heartbeat.
+    api.live.cancel(&build.id);
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Try a build again that failed, was cancelled or is in quarantine
+#[utoipa::path(post, path = "/builds/{id}/retry", params(("id" = String, Path)), security(("token" = [])),
+    responses(
+        (status = 202, description = "it is asked for"),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn retry(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
+    let build = find(&api, id).await?;
+    caller.may(Scope::Manage, &build.plugin.namespace, &build.partner)?;
+    api.store.retry(&build.id, &caller.actor(), now()).await?;
+    api.changed.notify_one();
+    Ok(StatusCode::ACCEPTED)
+}

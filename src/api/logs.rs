@@ -1,0 +1,221 @@
+//! Logs: whole, by lines, and as they grow.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io::{BufRead as _, BufReader};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::builds::{Id, find};
+use super::problem::Problem;
+use super::{Api, State};
+use crate::model::{BuildId, LogLine};
+use crate::store::Attempt;
+
+/// How many lines are sent at once.
+const BATCH: usize = 500;
+/// How often a build that waits is looked at for whoever reads its log.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Which lines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Lines {
+    /// Which attempt's, from 1; without it, the last one's.
+    attempt: Option<u32>,
+    /// The first line, from 1.
+    from: Option<usize>,
+    /// The last line.
+    to: Option<usize>,
+}
+
+/// A build's log, or some lines of it
+#[utoipa::path(get, path = "/builds/{id}/log", params(("id" = String, Path), Lines),
+    responses(
+        (status = 200, description = "this is it", content_type = "text/plain", body = String),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn log(
+    api: State,
+    id: Id,
+    asked: Result<Query<Lines>, QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
+    let build = find(&api, id).await?;
+    let attempts = api.store.attempts(&build.id).await?;
+    let attempt = match asked.attempt {
+        Some(number) => attempts.into_iter().find(|one| one.number == number),
+        None => attempts.into_iter().last(),
+    };
+    let attempt = attempt.ok_or_else(|| Problem::missing("attempt"))?;
+    let first = asked.from.unwrap_or(1).max(1);
+    let count = asked
+        .to
+        .map_or(usize::MAX, |to| (to + 1).saturating_sub(first));
+    let lines = lines(&api, &build.id, &attempt, first - 1, count).await;
+    let text: String = lines
+        .iter()
+        .map(|line| format!("{}\n", line.text))
+        .collect();
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
+}
+
+/// Lines of an attempt's log, from memory while it runs, else from its file. What was never written is not there.
+async fn lines(
+    api: &Api,
+    build: &BuildId,
+    attempt: &Attempt,
+    after: usize,
+    most: usize,
+) -> Vec<LogLine> {
+    if let Some(live) = api.live.log(build)
+        && live.number == attempt.number
+    {
+        return live.after(after, most);
+    }
+    let name = attempt.log.as_deref().unwrap_or("log");
+    let path = api.builds.join(attempt.id.as_str()).join(name);
+    let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<LogLine>> {
+        let file = BufReader::new(fs_err::File::open(path)?);
+        let lines = file.lines().enumerate().skip(after).take(most);
+        let line = |(at, text): (usize, std::io::Result<String>)| {
+            let number = u64::try_from(at + 1).unwrap_or(u64::MAX);
+            text.map(|text| LogLine { number, text })
+        };
+        lines.map(line).collect()
+    });
+    match read.await {
+        Ok(Ok(lines)) => lines,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, build.id = %build, "a log cannot be read");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A build's log as it grows, over all its attempts, until the build has come to its end
+#[utoipa::path(get, path = "/builds/{id}/log/live",
+    params(("id" = String, Path), ("Last-Event-ID" = Option<String>, Header, description = "goes on after this event")),
+    responses(
+        (status = 200, description = "this is it", content_type = "text/event-stream", body = String),
+        (status = "4XX", description = "it is refused", body = Problem)
+    ))]
+pub(super) async fn live(
+    api: State,
+    id: Id,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let build = find(&api, id).await?;
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok());
+    let (attempt, after) = last.and_then(place).unwrap_or((0, 0));
+    let reader = Reader {
+        api: Arc::clone(&api),
+        build: build.id,
+        attempt,
+        after,
+        ready: VecDeque::new(),
+        ended: false,
+    };
+    Ok(Sse::new(reader.events()).keep_alive(KeepAlive::default()))
+}
+
+/// The attempt and the line that an event's id names.
+fn place(text: &str) -> Option<(u32, usize)> {
+    let (attempt, line) = text.split_once(':')?;
+    Some((attempt.parse().ok()?, line.parse().ok()?))
+}
+
+/// Somebody who reads a log as it grows. They pull: whoever is slow holds up nobody.
+struct Reader {
+    api: Arc<Api>,
+    build: BuildId,
+    /// The attempt whose lines were read last.
+    attempt: u32,
+    /// How many of them were.
+    after: usize,
+    ready: VecDeque<Event>,
+    ended: bool,
+}
+
+impl Reader {
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, async |mut reader| {
+            while reader.ready.is_empty() && !reader.ended {
+                if let Err(error) = reader.read().await {
+                    tracing::warn!(?error, "whoever reads a log is sent away");
+                    reader.ended = true;
+                }
+            }
+            let event = reader.ready.pop_front()?;
+            Some((Ok(event), reader))
+        })
+    }
+
+    /// Reads more lines, waits for some, or finds that there will be none.
+    async fn read(&mut self) -> Result<(), Problem> {
+        if let Some(log) = self.api.live.log(&self.build)
+            && log.number >= self.attempt
+        {
+            self.enter(log.number);
+            if log.grows(self.after).await {
+                let lines = log.after(self.after, BATCH);
+                self.push(lines);
+            } else {
+                // It has ended, and is taken away at once.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            return Ok(());
+        }
+        let found = self.api.store.build(&self.build).await?;
+        let build = found.ok_or_else(|| Problem::missing("build"))?;
+        let attempts = self.api.store.attempts(&self.build).await?;
+        let first = self.attempt.max(1);
+        for attempt in attempts.iter().filter(|one| one.number >= first) {
+            self.enter(attempt.number);
+            let lines = lines(&self.api, &self.build, attempt, self.after, BATCH).await;
+            if !lines.is_empty() {
+                self.push(lines);
+                return Ok(());
+            }
+        }
+        if build.state.is_final() {
+            let event = Event::default().event("end").data(build.state.word());
+            self.ready.push_back(event);
+            self.ended = true;
+        } else {
+            tokio::time::sleep(TICK).await;
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, attempt: u32) {
+        if self.attempt != attempt {
+            self.attempt = attempt;
+            self.after = 0;
+        }
+    }
+
+    fn push(&mut self, lines: Vec<LogLine>) {
+        self.after += lines.len();
+        for line in lines {
+            let id = format!("{}:{}", self.attempt, line.number);
+            // As JSON it is one line, whatever the plugin printed.
+            let data = serde_json::json!({ "attempt": self.attempt, "number": line.number, "text": line.text });
+            self.ready
+                .push_back(Event::default().event("line").id(id).data(data.to_string()));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What went wrong, as a problem document (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::model::InvalidValue;
+use crate::store::StoreError;
+
+/// What went wrong, and what to do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// The HTTP status.
+    status: u16,
+    /// The status in words.
+    title: String,
+    /// What happened.
+    detail: String,
+    /// What to do next.
+    hint: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>, hint: &str) -> Self {
+        Self {
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            detail: detail.into(),
+            hint: hint.to_owned(),
+        }
+    }
+
+    pub(super) fn missing(what: &str) -> Self {
+        let detail = format!("there is no such {what}");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            detail,
+            "see /openapi.json for what there is",
+        )
+    }
+
+    pub(super) fn method() -> Self {
+        let detail = "this page does not take that method";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            detail,
+            "see /openapi.json for what it takes",
+        )
+    }
+
+    pub(super) fn wrong(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            detail,
+            "correct the request, and send it again",
+        )
+    }
+}
+
+impl From<InvalidValue> for Problem {
+    fn from(error: InvalidValue) -> Self {
+        Self::wrong(error.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let status = match &error {
+            StoreError::Missing { .. } => StatusCode::NOT_FOUND,
+            StoreError::NotOwner { .. } => StatusCode::FORBIDDEN,
+            StoreError::Transition { .. }
+            | StoreError::Taken { .. }
+            | StoreError::SourceBound { .. }
+            | StoreError::LeaseLost { .. } => StatusCode::CONFLICT,
+            StoreError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
+            StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            StoreError::Open { .. }
+            | StoreError::Migrate { .. }
+            | StoreError::Database { .. }
+            | StoreError::Damaged { .. } => {
+                // What a database says is nobody's business outside.
+                tracing::error!(error = ?error, "a request failed");
+                let words = "the farm's state could not be read or written";
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, words, error.hint());
+            }
+        };
+        Self::new(status, error.to_string(), error.hint())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}

@@ -1,0 +1,91 @@
+//! The farm as a service: its state, its workers, its API, put together.
+
+use std::fs::TryLockError;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::{App, AppError};
+use crate::api::{self, Api};
+use crate::evidence::Builder;
+use crate::pipeline::{Farm, new_id};
+use crate::queue::{Dispatcher, Live, Settings};
+use crate::sandbox::Cancel;
+use crate::store::Store;
+
+impl App {
+    /// The farm's state, made on first use.
+    pub async fn store(&self) -> Result<Store, AppError> {
+        match &self.config.serve.database {
+            Some(url) => Ok(Store::postgres(url).await?),
+            None => Ok(Store::sqlite(&self.folder("")?.join("farm.sqlite")).await?),
+        }
+    }
+
+    /// Serves until somebody asks to stop. What runs then goes back into the queue.
+    pub async fn serve(&self, listener: TcpListener, stop: Cancel) -> Result<(), AppError> {
+        let alone = self.alone()?;
+        let store = self.store().await?;
+        let farm = Farm {
+            builder: Builder::Farm,
+            ..self.farm().await?
+        };
+        let (live, changed) = (Live::default(), Arc::new(Notify::new()));
+        let api = Api {
+            farm: self.config.farm.clone(),
+            store: store.clone(),
+            live: live.clone(),
+            changed: Arc::clone(&changed),
+            channels: self.config.repository.channels.clone(),
+            builds: farm.builds.clone(),
+            repository: farm.publisher.repository.folder().map(PathBuf::from),
+            new_id,
+        };
+        let settings = Settings {
+            workers: self.config.serve.workers,
+            quarantine_after: self.config.serve.quarantine_after,
+            worker: self.instance()?,
+        };
+        // Attempts read disks and wait for signers: whoever asks the API must not wait for them.
+        let builds = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.workers + 1)
+            .thread_name("build")
+            .enable_all()
+            .build()
+            .map_err(AppError::listen)?;
+        let handle = builds.handle().clone();
+        let dispatcher = Dispatcher::new(store.clone(), farm, (live, changed), settings, handle);
+        let working = Arc::new(dispatcher).run(stop.clone());
+        let serving = async {
+            let served = api::serve(listener, api::router(api), stop).await;
+            served.map_err(AppError::listen)
+        };
+        let ended = tokio::try_join!(serving, async { Ok(working.await?) });
+        // Connections may have been made by attempts: they are closed while there is still somebody to close them.
+        store.close().await;
+        builds.shutdown_background();
+        drop(alone);
+        ended.map(drop)
+    }
+
+    /// The right to be this farm: no other process serves from the same data folder. It lapses with the process.
+    fn alone(&self) -> Result<fs_err::File, AppError> {
+        let path = self.folder("")?.join("serve.lock");
+        let wrong = |source| AppError::DataFolder {
+            path: path.clone(),
+            source,
+        };
+        let file = fs_err::File::create(&path).map_err(wrong)?;
+        match file.file().try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(wrong(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another `plugfarm serve` uses it",
+            ))),
+            Err(TryLockError::Error(error)) => Err(wrong(error)),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The part of the configuration file about the farm as a service.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+use super::raw::value_error;
+use super::{ConfigError, ServeConfig};
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawServe {
+    listen: Option<SocketAddr>,
+    workers: Option<usize>,
+    database: Option<String>,
+    quarantine_after: Option<u32>,
+}
+
+/// Checks it.
+pub(super) fn check_serve(
+    raw: RawServe,
+    defaults: ServeConfig,
+) -> Result<ServeConfig, ConfigError> {
+    let config = ServeConfig {
+        listen: raw.listen.unwrap_or(defaults.listen),
+        workers: raw.workers.unwrap_or(defaults.workers),
+        database: raw.database,
+        quarantine_after: raw.quarantine_after.unwrap_or(defaults.quarantine_after),
+    };
+    if !(1..=64).contains(&config.workers) {
+        return Err(value_error("serve.workers", "it must be between 1 and 64"));
+    }
+    if config.quarantine_after == 0 {
+        return Err(value_error(
+            "serve.quarantine_after",
+            "it must be 1 or more",
+        ));
+    }
+    let postgres =
+        |url: &String| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if !config.database.as_ref().is_none_or(postgres) {
+        // It may hold a password, and is not repeated.
+        return Err(value_error(
+            "serve.database",
+            "it must be a postgres:// address",
+        ));
+    }
+    Ok(config)
+}

@@ -1,0 +1,137 @@
+//! What runs in this process right now: its log as it grows, and the way to stop it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::model::{BuildId, LogLine};
+use crate::sandbox::Canceller;
+
+/// The log of one attempt while it runs, in memory: at most what the limits of a build let it print.
+#[derive(Debug)]
+pub struct LiveLog {
+    /// The attempt's number, from 1.
+    pub number: u32,
+    lines: Mutex<Vec<LogLine>>,
+    /// How many lines there are, and whether no more will come.
+    length: watch::Sender<(usize, bool)>,
+}
+
+impl LiveLog {
+    /// An empty log, of attempt `number`.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Self {
+            number,
+            lines: Mutex::new(Vec::new()),
+            length: watch::Sender::new((0, false)),
+        }
+    }
+
+    pub(super) fn push(&self, line: LogLine) {
+        let mut lines = lock(&self.lines);
+        lines.push(line);
+        self.length.send_replace((lines.len(), false));
+    }
+
+    pub(super) fn end(&self) {
+        self.length.send_modify(|(_, ended)| *ended = true);
+    }
+
+    /// At most `most` lines after the first `after`.
+    #[must_use]
+    pub fn after(&self, after: usize, most: usize) -> Vec<LogLine> {
+        let lines = lock(&self.lines);
+        lines.iter().skip(after).take(most).cloned().collect()
+    }
+
+    /// Waits until there are more than `after` lines, and says whether that will ever be.
+    pub async fn grows(&self, after: usize) -> bool {
+        let mut length = self.length.subscribe();
+        let waited = length
+            .wait_for(|(count, ended)| *count > after || *ended)
+            .await;
+        waited.is_ok_and(|found| found.0 > after)
+    }
+}
+
+struct Entry {
+    log: Arc<LiveLog>,
+    canceller: Canceller,
+}
+
+/// The builds that run in this process. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Live(Arc<Mutex<HashMap<BuildId, Entry>>>);
+
+impl Live {
+    pub(super) fn begin(&self, build: &BuildId, log: Arc<LiveLog>, canceller: Canceller) {
+        lock(&self.0).insert(build.clone(), Entry { log, canceller });
+    }
+
+    pub(super) fn end(&self, build: &BuildId) {
+        if let Some(entry) = lock(&self.0).remove(build) {
+            entry.log.end();
+        }
+    }
+
+    /// The log of a build that runs here.
+    #[must_use]
+    pub fn log(&self, build: &BuildId) -> Option<Arc<LiveLog>> {
+        lock(&self.0).get(build).map(|entry| Arc::clone(&entry.log))
+    }
+
+    /// Whether a build runs here.
+    #[must_use]
+    pub fn has(&self, build: &BuildId) -> bool {
+        lock(&self.0).contains_key(build)
+    }
+
+    /// Stops a build, if it runs here.
+    pub fn cancel(&self, build: &BuildId) {
+        if let Some(entry) = lock(&self.0).get(build) {
+            entry.canceller.cancel();
+        }
+    }
+
+    pub(super) fn cancel_all(&self) {
+        for entry in lock(&self.0).values() {
+            entry.canceller.cancel();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+}
+
+/// What is locked here is whole after each statement: whoever panicked meanwhile has broken nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_reads_a_log_hears_of_each_line_and_of_the_end() {
+        let log = Arc::new(LiveLog::new(1));
+        let reader = Arc::clone(&log);
+        let reading = tokio::spawn(async move {
+            let mut seen = Vec::new();
+            while reader.grows(seen.len()).await {
+                seen.extend(reader.after(seen.len(), 2));
+            }
+            seen
+        });
+        for number in 1..=5 {
+            let text = format!("line {number}");
+            log.push(LogLine { number, text });
+            tokio::task::yield_now().await;
+        }
+        log.end();
+        assert_eq!(reading.await.unwrap().len(), 5);
+    }
+}

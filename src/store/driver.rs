@@ -1,0 +1,168 @@
+//! The two databases, and how both run the same statements.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlStr, SqlitePool};
+
+use super::StoreError;
+
+/// How long anybody waits for the database before [`StoreError::Busy`].
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections at once.
+const CONNECTIONS: u32 = 8;
+
+/// The farm's state.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) driver: Driver,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Driver {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Runs an expression with the pool of whichever database it is.
+macro_rules! on {
+    ($store:expr, $pool:ident => $body:expr) => {
+        match &$store.driver {
+            $crate::store::driver::Driver::Sqlite($pool) => $body,
+            $crate::store::driver::Driver::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs a block in a transaction, which is rolled back when the block returns early.
+macro_rules! transaction {
+    ($store:expr, $tx:ident => $body:block) => {
+        match &$store.driver {
+            $crate::store::driver::Driver::Sqlite(pool) => {
+                // Whoever will write says so at once: a reader that becomes a writer may be refused without waiting.
+                let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let value = $body;
+                $tx.commit().await?;
+                Ok(value)
+            }
+            $crate::store::driver::Driver::Postgres(pool) => {
+                let mut $tx = pool.begin().await?;
+                let value = $body;
+                $tx.commit().await?;
+                Ok(value)
+            }
+        }
+    };
+}
+pub(super) use {on, transaction};
+
+impl Store {
+    /// Opens the SQLite database in the file `path`, made if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`], [`StoreError::Migrate`].
+    pub async fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        Self::sqlite_with(path, SqliteConnectOptions::new()).await
+    }
+
+    pub(super) async fn sqlite_with(
+        path: &Path,
+        options: SqliteConnectOptions,
+    ) -> Result<Self, StoreError> {
+        let place = path.display().to_string();
+        let options = options
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // With a log that is written ahead, a power cut never damages; FULL also loses nothing that was committed.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options)
+            .await
+            .map_err(|source| StoreError::Open {
+                place: place.clone(),
+                source,
+            })?;
+        let first = include_str!("migrations/sqlite/1_state.sql");
+        let alone = wait_for_others(path).map_err(|source| StoreError::Open {
+            place: place.clone(),
+            source: source.into(),
+        })?;
+        let migrated = migrator(&[(1, "state", first)]).run(&pool).await;
+        migrated.map_err(|source| StoreError::Migrate { place, source })?;
+        drop(alone);
+        Ok(Self {
+            driver: Driver::Sqlite(pool),
+        })
+    }
+
+    /// Opens the PostgreSQL database at `url` (`postgres://user:password@host/database`), which must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`], [`StoreError::Migrate`].
+    pub async fn postgres(url: &str) -> Result<Self, StoreError> {
+        let open = |place: &str, source| StoreError::Open {
+            place: place.to_owned(),
+            source,
+        };
+        let options: PgConnectOptions = url.parse().map_err(|source| open("the URL", source))?;
+        let database = options.get_database().unwrap_or_default();
+        let place = format!("postgres://{}/{database}", options.get_host());
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options)
+            .await
+            .map_err(|source| open(&place, source))?;
+        let first = include_str!("migrations/postgres/1_state.sql");
+        let migrated = migrator(&[(1, "state", first)]).run(&pool).await;
+        migrated.map_err(|source| StoreError::Migrate { place, source })?;
+        Ok(Self {
+            driver: Driver::Postgres(pool),
+        })
+    }
+
+    /// Ends when the database has answered.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Closes every connection, after what is under way.
+    pub async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+}
+
+/// SQLite has no lock for migrations: of two processes that open a new database at once, one would find half of it.
+fn wait_for_others(path: &Path) -> std::io::Result<fs_err::File> {
+    let file = fs_err::File::create(path.with_extension("lock"))?;
+    file.file().lock()?;
+    Ok(file)
+}
+
+fn migrator(files: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migrations = files.iter().map(|(version, name, sql)| {
+        Migration::new(
+            *version,
+            (*name).into(),
+            MigrationType::Simple,
+            SqlStr::from_static(sql),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}

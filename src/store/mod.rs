@@ -1,0 +1,44 @@
+//! The farm's state: partners and what is theirs, builds and what became of them. The only SQL.
+//!
+//! SQLite is embedded and needs no set-up; PostgreSQL is the other driver. Both run the same statements (SQLite takes
+//! PostgreSQL's `$1`), each has a folder of migrations. What belongs together is one transaction; a build's next state is
+//! written before anything is done about it, and a transition that is not legal is an error that changes nothing.
+//!
+//! No clock here: the time is handed in. What is decided about builds is decided above.
+
+mod artifacts;
+mod attempts;
+mod audit;
+mod builds;
+mod driver;
+mod error;
+mod people;
+mod queue;
+mod sources;
+mod stages;
+mod submit;
+#[cfg(test)]
+mod suite;
+mod tokens;
+
+pub use artifacts::{Artifact, Publication};
+pub use attempts::{Attempt, AttemptState, Begun, Ended, Lost};
+pub use audit::Event;
+pub use builds::{Build, Filter};
+pub use driver::Store;
+pub use error::StoreError;
+pub use people::{NamespaceOwner, Partner};
+pub use queue::{QueueView, Running, Use, Waiting};
+pub use sources::Source;
+pub use stages::StageRow;
+pub use submit::{Submission, Submitted};
+pub use tokens::{NewToken, Token};
+
+use driver::{on, transaction};
+
+/// What a column holds, as the type that it must have.
+fn read<T: std::str::FromStr>(what: &'static str, value: String) -> Result<T, StoreError> {
+    value
+        .parse()
+        .map_err(|_| StoreError::Damaged { what, value })
+}

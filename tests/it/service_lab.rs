@@ -1,0 +1,231 @@
+//! What the stories of the service are told with: a farm that serves, a git server, and a partner with a token.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::farm::{TestFarm, commit, edit};
+use crate::source_lab::{Sources, free_port, run};
+
+/// A farm that serves at an address which containers reach, and a git server beside it.
+pub(crate) struct Service {
+    pub(crate) farm: TestFarm,
+    sources: Sources,
+    git: String,
+    address: String,
+    process: Option<Child>,
+}
+
+/// What the farm answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        self.header("content-type")
+    }
+}
+
+impl Service {
+    /// A farm with these settings, which does not serve yet.
+    pub(crate) async fn new(settings: &str) -> Self {
+        let mut sources = Sources::new().await;
+        let git = sources.git_daemon();
+        let address = format!("{}:{}", sources.address, free_port(&sources.address));
+        let farm = TestFarm::new();
+        let config = format!(
+            "repository: {{url: 'http://{address}/apt'}}\nsource: {{private_networks: true}}\n{settings}"
+        );
+        fs::write(farm.config(), config).unwrap();
+        Self {
+            farm,
+            sources,
+            git,
+            address,
+            process: None,
+        }
+    }
+
+    /// A folder that goes away with it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.sources.root.path()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A fixture as the plugin `name`, on the git server; gives its URL.
+    pub(crate) fn repository(&self, fixture: &str, name: &str) -> String {
+        self.repository_with(fixture, name, |_| {})
+    }
+
+    /// Likewise, with a change.
+    pub(crate) fn repository_with(
+        &self,
+        fixture: &str,
+        name: &str,
+        change: impl Fn(&Path),
+    ) -> String {
+        let plugin = self.farm.plugin(fixture);
+        change(&plugin);
+        if name != fixture {
+            let manifest = plugin.join("wazo/plugin.yml");
+            edit(
+                &manifest,
+                &format!("name: {fixture}"),
+                &format!("name: {name}"),
+            );
+        }
+        commit(&plugin, 1_700_000_000);
+        let bare = self.sources.root.path().join(name);
+        let (from, to) = (plugin.to_str().unwrap(), bare.to_str().unwrap());
+        run(
+            Path::new("/"),
+            "git",
+            &["clone", "--quiet", "--bare", from, to],
+        );
+        fs::remove_dir_all(&plugin).unwrap();
+        format!("{}/{name}", self.git)
+    }
+
+    /// Adds a partner with the fixtures' namespaces, and gives a token.
+    pub(crate) fn partner(&self) -> String {
+        self.farm.run(&["partner", "add", "acme"]).succeeds();
+        for namespace in ["demo", "fixtures"] {
+            self.farm
+                .run(&["namespace", "add", namespace, "--partner=acme"])
+                .succeeds();
+        }
+        let created = self
+            .farm
+            .run(&["token", "create", "--partner=acme", "--json"]);
+        created.succeeds().json()["token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Serves, and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        let listen = format!("--listen={}", self.address);
+        let mut command = self.farm.command(&["serve", &listen]);
+        let process = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn();
+        self.process = Some(process.unwrap());
+        let began = Instant::now();
+        while TcpStream::connect(&self.address).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "it serves");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Kills it, as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        run(Path::new("/"), "kill", &[&process.id().to_string()]);
+        assert!(process.wait().unwrap().success());
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.get_with(path, "Accept: */*")
+    }
+
+    pub(crate) fn get_with(&self, path: &str, header: &str) -> Answer {
+        self.ask(&format!(
+            "GET {path} HTTP/1.0\r\nHost: farm\r\n{header}\r\n\r\n"
+        ))
+    }
+
+    pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        let token = match token {
+            "" => String::new(),
+            token => format!("Authorization: Bearer {token}\r\n"),
+        };
+        self.ask(&format!(
+            "POST {path} HTTP/1.0\r\nHost: farm\r\nContent-Type: application/json\r\n{token}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    /// HTTP/1.0: the answer is all that comes until the end.
+    fn ask(&self, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(300)))
+            .unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let end = bytes
+            .windows(4)
+            .position(|part| part == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head,
+            body: bytes[end + 4..].to_vec(),
+        }
+    }
+
+    /// Waits until a build is in one of these states.
+    pub(crate) fn wait(&self, id: &str, states: &[&str]) -> Value {
+        let began = Instant::now();
+        loop {
+            let build = self.get(&format!("/builds/{id}")).json();
+            if states.iter().any(|state| build["state"] == *state) {
+                return build;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(240),
+                "{states:?}: {build:#}"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            // Takes up, and away, what it left.
+            self.farm.run(&["images", "list"]);
+        }
+    }
+}
