@@ -80,7 +80,7 @@ pub(crate) struct Lab {
     pub(crate) folder: TempDir,
     pub(crate) keys: Keys,
     pub(crate) repository: Repository,
-    now: Cell<Timestamp>,
+    pub(crate) now: Cell<Timestamp>,
 }
 
 impl Lab {
