@@ -76,6 +76,7 @@ pub use lock::RepoLock;
 pub use phase::Phasing;
 pub use promote::{Promoted, Promotion};
 pub use publish::{Batch, Publication};
+pub use rebuild::Rebuilt;
 pub use retention::{Retention, Retired};
 pub use rollback::{RollbackRequest, RolledBack};
 pub use show::{Packages, SuiteSummary};

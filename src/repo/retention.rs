@@ -24,7 +24,7 @@ pub struct Retention {
     pub versions: usize,
     /// How long anything stays: in a suite since it entered, in the pool since it left the last one.
     pub time: Duration,
-    /// How long dated publications stay; for ever, without it.
+    /// How long a dated publication stays after it was what its suite is; for ever, without it.
     pub snapshots: Option<Duration>,
     /// The places of the packages that somebody fetched lately; they stay.
     pub downloaded: BTreeSet<String>,
@@ -119,17 +119,31 @@ impl Search<'_> {
         let Some(time) = self.retention.snapshots else {
             return Ok(());
         };
-        let snapshots = std::mem::take(&mut self.snapshots).into_iter();
-        let (over, kept): (Vec<_>, Vec<_>) =
-            snapshots.partition(|one| is_past(one.time, time, draft.now));
+        // It tells what the suite was until the next one was made, or until the suite has changed.
+        let until = |one: &Snapshot| {
+            let own = self
+                .snapshots
+                .iter()
+                .filter(|other| other.suite == one.suite);
+            let next = own.map(|other| other.time).filter(|at| *at > one.time);
+            let present = draft.root.suites.get(&one.suite.to_string());
+            let is_present = present.is_some_and(|root| root.table == one.table);
+            let last = if is_present { draft.now } else { one.time };
+            next.min().unwrap_or(last)
+        };
+        let (over, kept): (Vec<_>, Vec<_>) = self
+            .snapshots
+            .iter()
+            .cloned()
+            .partition(|one| is_past(until(one), time, draft.now));
         self.snapshots = kept;
         if over.is_empty() {
             return Ok(());
         }
         for snapshot in &over {
-            draft
-                .gone
-                .extend(snapshot.files.iter().map(|file| file.key.clone()));
+            // The signed files go first: nobody finds what lists an index that is gone.
+            let files = snapshot.files.iter().rev();
+            draft.gone.extend(files.map(|file| file.key.clone()));
             let reason = Reason::new(&format!("{} is over", snapshot.name()))?;
             draft.events.push(Event {
                 reason: Some(reason),

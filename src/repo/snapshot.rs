@@ -35,7 +35,7 @@ pub struct Snapshot {
     /// How many packages it had.
     pub packages: u64,
     /// The object of its [`Table`], which says whether it has changed since.
-    table: Sha256,
+    pub(super) table: Sha256,
     /// Everything that is kept, but for the packages.
     pub(super) files: Vec<Placed>,
 }
@@ -50,6 +50,14 @@ impl Snapshot {
     /// The `InRelease` by which hosts know it.
     pub(super) fn in_release(&self) -> String {
         format!("{}/InRelease", layout::dists_named(&self.name()))
+    }
+
+    /// The place by content in its suite that an index of it was copied from; a week after the suite has changed it is
+    /// empty.
+    pub(super) fn origin(&self, file: &Placed) -> Option<String> {
+        let path = file.key.strip_prefix(&layout::dists_named(&self.name()))?;
+        let place = layout::by_hash(path.trim_start_matches('/'), file.content.sha256);
+        Some(format!("{}/{place}", layout::dists(&self.suite)))
     }
 }
 

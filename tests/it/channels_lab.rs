@@ -1,7 +1,6 @@
 //! A farm with channels, driven through the real program, whose packages no build made.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use plugfarm::model::{FarmName, Target};
 use plugfarm::sign::Keys;
@@ -50,13 +49,9 @@ impl Farm {
     /// Runs a command as somebody, and kills it at its `n`th rename; gives whether that killed it.
     pub(crate) fn killed_at(&self, n: usize, arguments: &[&str]) -> bool {
         let inject = format!("inject=renameat:signal=KILL:when={n}");
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-o/dev/null", "-e", "trace=renameat", "-e"]);
-        strace.arg(inject);
-        let command = self.farm.command(&[arguments, &["--by", "alice"]].concat());
-        strace.arg(command.get_program()).args(command.get_args());
-        let set = command.get_envs();
-        strace.envs(set.filter_map(|(name, value)| Some((name, value?))));
+        let options = ["-o/dev/null", "-e", "trace=renameat", "-e", &inject];
+        let arguments = [arguments, &["--by", "alice"]].concat();
+        let mut strace = self.farm.traced(&options, &arguments);
         !strace.output().unwrap().status.success()
     }
 

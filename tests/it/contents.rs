@@ -92,7 +92,7 @@ fn contents_that_are_damaged_come_back_byte_for_byte() {
         fs_err::remove_file(file).unwrap();
     }
     assert_eq!(lab.problems().len(), 2);
-    assert_eq!(lab.repository.rebuild().unwrap().len(), 2);
+    assert_eq!(lab.repository.rebuild().unwrap().mended.len(), 2);
     assert_eq!(fs_err::read(lab.path(INDEX)).unwrap(), good);
     assert_eq!(lab.problems(), [""; 0]);
 }

@@ -102,6 +102,17 @@ impl TestFarm {
         command
     }
 
+    /// Likewise, below strace with these options.
+    pub fn traced(&self, options: &[&str], arguments: &[&str]) -> Command {
+        let command = self.command(arguments);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq"]).args(options);
+        strace.arg(command.get_program()).args(command.get_args());
+        let environment = command.get_envs();
+        strace.envs(environment.filter_map(|(name, value)| Some((name, value?))));
+        strace
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
     }

@@ -42,6 +42,7 @@ mod postgres;
 mod previews;
 mod publishing;
 mod rebuild;
+mod refresh_crash;
 mod repo_admit;
 mod repo_apt;
 mod repo_audit;

@@ -37,7 +37,7 @@ fn dists(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn rebuild(lab: &Lab) -> Vec<String> {
-    lab.repository.rebuild().unwrap()
+    lab.repository.rebuild().unwrap().mended
 }
 
 #[test]

@@ -21,6 +21,17 @@ use tempfile::TempDir;
 
 use crate::facts;
 
+pub(crate) const DAY: i64 = 24 * 3600;
+
+/// How long old keys have been there, in days.
+const OLD: i64 = 50;
+
+/// Makes keys that have been there for long.
+pub(crate) fn make_old_keys(folder: &Path) {
+    let then = || Timestamp::from_seconds(clock().seconds() - OLD * DAY);
+    Keys::open_or_create(folder, &FarmName::local(), then).unwrap();
+}
+
 /// The real time: apt has no other clock.
 pub(crate) fn clock() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -101,6 +112,15 @@ impl Lab {
             repository,
             now: Cell::new(clock()),
         }
+    }
+
+    /// A farm that has been there for long, `days` ago.
+    pub(crate) fn aged(days: i64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        make_old_keys(&folder.path().join("keys"));
+        let lab = Self::in_folder(folder, |_| {});
+        lab.later(-days * DAY);
+        lab
     }
 
     /// A time that is later than the last one.

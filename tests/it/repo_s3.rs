@@ -1,17 +1,20 @@
 //! The repository in a bucket: real hosts install from it, farms share it, and the connection to it fails in every way.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use plugfarm::config::S3Config;
 use plugfarm::model::{Actor, FailureCode, Reason, Sha256, Stage, Target, Timestamp};
 use plugfarm::pipeline::verify_package;
-use plugfarm::repo::{AuditQuery, Publication, RepoError, Repository, RollbackRequest};
+use plugfarm::repo::{
+    AuditQuery, Publication, Rebuilt, RepoError, Repository, Retention, Retired, RollbackRequest,
+};
 use plugfarm::sign::verify_in_release;
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::object_store::{BUCKET, ObjectStore, with_credentials};
 use crate::repo_apt::Host;
-use crate::repo_lab::{Lab, Package, clock, publish_in, read_strictly_from, settings, suite};
+use crate::repo_lab::{DAY, Lab, Package, clock, publish_in, read_strictly_from, settings, suite};
 
 const PREFIX: &str = "farms/local";
 const PACKAGE: &str = "wazo-plugind-hello-demo";
@@ -202,6 +205,100 @@ fn a_bucket_that_cannot_be_published_to_is_told_before_anything_is() {
             assert_eq!(seen(&lab, &store).len(), 3);
         }
     );
+}
+
+#[test]
+fn a_bucket_keeps_what_a_suite_was_names_its_files_and_lets_the_old_go() {
+    with_credentials!(
+        "a_bucket_keeps_what_a_suite_was_names_its_files_and_lets_the_old_go",
+        {
+            let (lab, store) = (Lab::aged(40), ObjectStore::seaweed());
+            let repository = repository(&lab, &store.endpoint());
+            let suites = [suite(Target::Bookworm)];
+            let eight = Duration::from_secs(8 * 24 * 3600);
+            let refresh = |snapshots| {
+                let policy = Retention {
+                    versions: 1,
+                    time: eight,
+                    snapshots,
+                    downloaded: [].into(),
+                };
+                let (lock, now, keys) = (repository.lock().unwrap(), lab.tick(), &lab.keys);
+                repository.refresh(&lock, &suites, now, keys).unwrap();
+                let kept = repository.snapshot(&lock, &suites, now, keys).unwrap();
+                let retired = repository.retire(&lock, &policy, now, keys).unwrap();
+                repository.collect(&lock, now).unwrap();
+                drop(lock);
+                assert_eq!(problems(&lab, &repository), Vec::<String>::new());
+                (kept[0].name(), retired)
+            };
+            for n in 0..3 {
+                let package = lab.open(&version(n)).unwrap();
+                publish_in(&repository, &lab.keys, &suites[0], &[package], lab.tick()).unwrap();
+            }
+            let (then, retired) = refresh(None);
+            assert_eq!(retired, Retired::default());
+            let contents = contents_of(&lab, &store);
+            assert!(contents.contains("/content\t"), "{contents}");
+
+            lab.later(9 * DAY);
+            assert_eq!(refresh(None).1.left.len(), 2);
+            lab.later(9 * DAY);
+            assert_eq!(
+                refresh(None).1,
+                Retired::default(),
+                "a dated publication has them"
+            );
+            assert_eq!(seen(&lab, &store).len(), 2);
+            let listed: Vec<_> = repository.snapshots().unwrap();
+            assert_eq!(listed[0].name(), then);
+
+            let host = Host::relayed(Target::Bookworm, store.port);
+            let (name, _) = repository.keyring(Target::Bookworm).unwrap().unwrap();
+            let (_, keyring) = store.fetch(&format!("{PREFIX}/{name}")).unwrap();
+            host.install_file(&keyring);
+            host.run(&format!(
+                "rm /etc/apt/sources.list.d/* && echo 'deb [signed-by=/usr/share/keyrings/plugfarm-local.gpg] {} {then} main' >/etc/apt/sources.list",
+                repository.url()
+            ))
+            .succeeds();
+            host.update();
+            host.run(&format!("apt-get install --yes {PACKAGE}=1.0-0+deb12u1"))
+                .succeeds();
+
+            lab.later(9 * DAY);
+            let (now, retired) = refresh(Some(eight));
+            assert_eq!((retired.left.len(), retired.erased.len()), (0, 2));
+            assert_ne!(now, then);
+            let in_release = |name: &str| store.fetch(&format!("{PREFIX}/dists/{name}/InRelease"));
+            assert!(in_release(&then).is_none() && in_release(&now).is_some());
+            assert_eq!(seen(&lab, &store).len(), 2);
+            let contents = contents_of(&lab, &store);
+            assert!(contents.contains(PACKAGE), "{contents}");
+            assert_eq!(repository.rebuild().unwrap(), Rebuilt::default());
+        }
+    );
+}
+
+/// The Contents index that the Release lists.
+fn contents_of(lab: &Lab, store: &ObjectStore) -> String {
+    let fetch = |path: &str| {
+        store
+            .fetch(&format!("{PREFIX}/dists/bookworm/{path}"))
+            .unwrap()
+            .1
+    };
+    let (keyring, path) = (&lab.keys.public().archive_keyring, "main/Contents-all.gz");
+    let release = verify_in_release(&fetch("InRelease"), keyring, clock()).unwrap();
+    let index = fetch(path);
+    let line = format!(" {} {} {path}\n", Sha256::of(&index), index.len());
+    let release = String::from_utf8(release).unwrap();
+    assert!(release.contains(&line), "{release}");
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(index.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
+    text
 }
 
 /// What a publication writes, in its order.

@@ -6,9 +6,8 @@ use std::time::Duration;
 use plugfarm::model::{Actor, Channel, DebianVersion, Reason, Target, Timestamp};
 use plugfarm::repo::{AuditAction, AuditQuery, Promotion, RepoError, Retention, Retired};
 
-use crate::repo_lab::{Lab, Package, files, suite};
+use crate::repo_lab::{DAY, Lab, Package, files, suite};
 
-const DAY: i64 = 24 * 3600;
 const NAME: &str = "wazo-plugind-hello-demo";
 
 fn policy() -> Retention {
@@ -170,4 +169,30 @@ fn a_dated_publication_keeps_its_packages_until_it_is_over() {
     assert_eq!((pool(&lab), lab.problems()), (2, vec![]));
     let name = kept[0].name();
     assert!(!lab.path(&format!("dists/{name}/InRelease")).exists());
+}
+
+#[test]
+fn a_dated_publication_stays_as_long_as_nothing_else_tells_what_its_suite_was() {
+    let lab = five();
+    let suites = [suite(Target::Bookworm)];
+    let keep = |now| {
+        let lock = lab.repository.lock().unwrap();
+        let kept = lab.repository.snapshot(&lock, &suites, now, &lab.keys);
+        kept.unwrap().remove(0)
+    };
+    let mut policy = policy();
+    (policy.versions, policy.snapshots) = (9, Some(policy.time));
+    let first = keep(lab.tick());
+    let retired = retire(&lab, &policy, lab.later(12 * DAY));
+    assert_eq!(retired, Retired::default(), "it is what the suite is");
+    assert_eq!(keep(lab.tick()), first);
+
+    lab.publish(&version(5)).unwrap();
+    let second = keep(lab.tick());
+    let retired = retire(&lab, &policy, lab.later(7 * DAY));
+    assert_eq!(retired, Retired::default(), "hosts had it a week ago");
+    let retired = retire(&lab, &policy, lab.later(DAY));
+    assert_eq!(retired.snapshots, [first]);
+    assert_eq!(lab.repository.snapshots().unwrap(), [second]);
+    assert_eq!(lab.problems(), [""; 0]);
 }

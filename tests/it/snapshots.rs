@@ -3,7 +3,7 @@
 use plugfarm::model::Target;
 use serde_json::{Value, json};
 
-use crate::channels_lab::{Farm, PACKAGE, follow, hello, installed, packaged};
+use crate::channels_lab::{Farm, PACKAGE, code, follow, hello, installed, packaged};
 use crate::farm::Host;
 
 fn snapshot(farm: &Farm, more: &[&str]) -> Vec<Value> {
@@ -133,6 +133,38 @@ fn what_has_not_changed_is_kept_once_and_what_was_kept_stays() {
         assert!(problems.contains(&name), "{problems}");
         fs_err::write(&file, good).unwrap();
     }
+    farm.is_sound();
+}
+
+#[test]
+fn what_of_a_dated_publication_is_elsewhere_comes_back_and_the_rest_is_named() {
+    let (farm, name) = moved_on(Target::Bookworm);
+    let folder = farm.farm.repository().join("dists").join(&name);
+    let index = folder.join("main/binary-amd64/Packages.xz");
+    let good = fs_err::read(&index).unwrap();
+    let rebuild = || farm.farm.run(&["repo", "rebuild", "--json"]);
+    for damage in [None, Some("other")] {
+        fs_err::remove_file(&index).unwrap();
+        if let Some(damage) = damage {
+            fs_err::write(&index, damage).unwrap();
+        }
+        let mended = rebuild().succeeds().json();
+        let key = format!("dists/{name}/main/binary-amd64/Packages.xz");
+        assert_eq!(mended["mended"], json!([key]));
+        assert_eq!(fs_err::read(&index).unwrap(), good);
+    }
+    farm.is_sound();
+
+    let signed = folder.join("InRelease");
+    let good = fs_err::read(&signed).unwrap();
+    fs_err::remove_file(&signed).unwrap();
+    let failed = rebuild();
+    assert_eq!(code(&failed), (3, "repository-damaged".to_owned()));
+    let failed = failed.json();
+    assert_eq!(failed["lost"], json!([format!("dists/{name}/InRelease")]));
+    assert!(failed["hint"].as_str().unwrap().contains("your backup"));
+    fs_err::write(&signed, good).unwrap();
+    rebuild().succeeds();
     farm.is_sound();
 }
 

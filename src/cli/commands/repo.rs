@@ -12,7 +12,7 @@ use crate::cli::output;
 use crate::cli::usage::WrongUsage;
 use crate::model::{FailureCode, Sha256, Suite, Target, Timestamp, printable};
 use crate::pipeline::now;
-use crate::repo::{Entry, Pending, Repository, SuiteSummary};
+use crate::repo::{Entry, Pending, Rebuilt, Repository, SuiteSummary};
 use crate::sign::verify_in_release;
 
 /// How far a Release may be ahead of a host's clock, in seconds (`Acquire::Max-FutureTime`).
@@ -188,7 +188,7 @@ fn check(app: &App) -> anyhow::Result<Answer> {
         Answer::failed(
             FailureCode::RepositoryDamaged,
             format!("{what}: NOT as it should be"),
-            "restore what is named above from your backup; hosts refuse what does not match its signature",
+            "run `plugfarm repo rebuild`, and restore from your backup what `plugfarm repo check` still names; hosts refuse what does not match its signature",
         )
     };
     Ok(answer
@@ -202,14 +202,29 @@ fn check(app: &App) -> anyhow::Result<Answer> {
 
 fn rebuild(app: &App) -> anyhow::Result<Answer> {
     let repository = app.repository()?;
-    let mended = repository.rebuild()?;
+    let Rebuilt { mended, lost } = repository.rebuild()?;
     let message = match mended.len() {
         0 => "every index is what the state says".to_owned(),
         n => format!("{n} files were missing or damaged, and are written again"),
     };
-    let lines = mended.iter().chain([&message]).cloned().collect::<Vec<_>>();
-    Ok(Answer::done(message)
-        .with(json!({ "mended": mended }))
+    let mut lines = mended.clone();
+    lines.push(message.clone());
+    let answer = if lost.is_empty() {
+        Answer::done(message)
+    } else {
+        let files = lost.iter();
+        lines.extend(files.map(|key| format!("{key} cannot be made again")));
+        Answer::failed(
+            FailureCode::RepositoryDamaged,
+            format!(
+                "{} files of dated publications cannot be made again",
+                lost.len()
+            ),
+            "restore what is named above from your backup; hosts that follow a suite need none of it",
+        )
+    };
+    Ok(answer
+        .with(json!({ "mended": mended, "lost": lost }))
         .saying(lines))
 }
 
