@@ -112,11 +112,10 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
-#[test]
-fn two_gibibytes_in_a_hundred_thousand_files_take_less_than_64_mebibytes() {
-    let before = peak();
+/// Reads a tree of `count` files and writes its package.
+fn package(count: u64) {
     let tree = LargeTree {
-        count: 99_990,
+        count,
         size: 21_000,
         made: 0,
         block: Cursor::default(),
@@ -126,7 +125,11 @@ fn two_gibibytes_in_a_hundred_thousand_files_take_less_than_64_mebibytes() {
     let payload = read_output(tree, "out", &mut spool, &PayloadLimits::default())
         .unwrap()
         .payload;
-    assert!(payload.bytes() > 2_000_000_000, "{}", payload.bytes());
+    assert!(
+        payload.bytes() > (count - 10) * 21_000,
+        "{}",
+        payload.bytes()
+    );
     let spec = PackageSpec {
         package: "large".to_owned(),
         version: DebianVersion::new("1.0-1").unwrap(),
@@ -151,6 +154,14 @@ fn two_gibibytes_in_a_hundred_thousand_files_take_less_than_64_mebibytes() {
     };
     let mut out = tempfile::tempfile().unwrap();
     assemble(&spec, payload, &mut spool, compression, &mut out).unwrap();
+}
+
+#[test]
+fn two_gibibytes_in_a_hundred_thousand_files_take_less_than_64_mebibytes() {
+    // The program's own code, which comes into memory as it is used, does not count.
+    package(20);
+    let before = peak();
+    package(99_990);
     let taken = (peak() - before) >> 20;
     assert!(taken < 64, "{taken} MiB");
 }
