@@ -12,6 +12,12 @@ use super::StoreError;
 
 /// How long anybody waits for the database before [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A migration's number, name and statements.
+type MigrationFile = (i64, &'static str, &'static str);
+/// SQLite's, in their order.
+const SQLITE: &[MigrationFile] = &[(1, "state", include_str!("migrations/sqlite/1_state.sql"))];
+/// PostgreSQL's, in their order.
+const POSTGRES: &[MigrationFile] = &[(1, "state", include_str!("migrations/postgres/1_state.sql"))];
 /// Connections at once.
 const CONNECTIONS: u32 = 8;
 
@@ -91,12 +97,11 @@ impl Store {
                 place: place.clone(),
                 source,
             })?;
-        let first = include_str!("migrations/sqlite/1_state.sql");
         let alone = wait_for_others(path).map_err(|source| StoreError::Open {
             place: place.clone(),
             source: source.into(),
         })?;
-        let migrated = migrator(&[(1, "state", first)]).run(&pool).await;
+        let migrated = migrator(SQLITE).run(&pool).await;
         migrated.map_err(|source| StoreError::Migrate { place, source })?;
         drop(alone);
         Ok(Self {
@@ -123,8 +128,7 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|source| open(&place, source))?;
-        let first = include_str!("migrations/postgres/1_state.sql");
-        let migrated = migrator(&[(1, "state", first)]).run(&pool).await;
+        let migrated = migrator(POSTGRES).run(&pool).await;
         migrated.map_err(|source| StoreError::Migrate { place, source })?;
         Ok(Self {
             driver: Driver::Postgres(pool),
@@ -154,7 +158,7 @@ fn wait_for_others(path: &Path) -> std::io::Result<fs_err::File> {
     Ok(file)
 }
 
-fn migrator(files: &[(i64, &'static str, &'static str)]) -> Migrator {
+fn migrator(files: &[MigrationFile]) -> Migrator {
     let migrations = files.iter().map(|(version, name, sql)| {
         Migration::new(
             *version,

@@ -1,0 +1,108 @@
+//! What the farm's state promises, tried on each database. A file per subject; each story works on plugins and builds of its
+//! own.
+
+mod attempts;
+mod disk;
+mod people;
+mod queue;
+mod submissions;
+
+use super::*;
+use crate::model::{
+    Actor, BuildId, BuildState, Channel, CommitId, FailureCode, Priority, Scope, Sha256, Stage,
+    Target, Timestamp,
+};
+
+#[path = "../../../tests/it/postgres.rs"]
+mod postgres;
+
+const LEASE: i64 = 30;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(1_769_860_800 + seconds)
+}
+
+fn id(number: u64) -> BuildId {
+    let uuid =
+        uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number));
+    BuildId::from_uuid(uuid)
+}
+
+fn acme() -> Actor {
+    Actor::new("acme").unwrap()
+}
+
+fn submission(number: u64, plugin: &str) -> Submission {
+    Submission {
+        id: id(number),
+        partner: acme(),
+        plugin: plugin.parse().unwrap(),
+        url: format!("https://git.example.org/{plugin}"),
+        subdirectory: String::new(),
+        reference: None,
+        target: Target::Bookworm,
+        channel: Channel::stable(),
+        priority: Priority::Normal,
+        idempotency_key: None,
+        actor: "token:1".to_owned(),
+    }
+}
+
+fn ended(build: u64, attempt: u64, state: AttemptState, next: BuildState) -> Ended {
+    Ended {
+        attempt: id(attempt),
+        build: id(build),
+        state,
+        code: None,
+        log: Some("log".to_owned()),
+        next,
+        not_before: at(0),
+        result: Some("{}".to_owned()),
+        artifacts: Vec::new(),
+        publication: None,
+    }
+}
+
+async fn begin(store: &Store, build: u64, attempt: u64) -> Begun {
+    let (build, attempt) = (id(build), id(attempt));
+    let begun = store.begin_attempt(&build, &attempt, "here", at(LEASE), at(0));
+    begun.await.unwrap()
+}
+
+async fn state(store: &Store, build: u64) -> BuildState {
+    store.build(&id(build)).await.unwrap().unwrap().state
+}
+
+async fn keeps_its_promises(store: &Store) {
+    people::a_namespace_is_one_partners(store).await;
+    submissions::a_plugin_comes_from_one_repository(store).await;
+    submissions::the_same_key_is_the_same_build(store).await;
+    submissions::a_newer_build_takes_an_older_ones_place(store).await;
+    attempts::an_attempt_leaves_everything_or_nothing(store).await;
+    attempts::what_is_not_legal_changes_nothing(store).await;
+    attempts::a_dead_workers_attempt_is_lost_once(store).await;
+    attempts::a_build_is_stopped_and_tried_again(store).await;
+    people::a_token_ends(store).await;
+    queue::a_lock_keeps_its_first_reason(store).await;
+    attempts::two_workers_never_get_one_build(store).await;
+    queue::what_was_done_is_noted(store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_keeps_its_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("farm.sqlite");
+    keeps_its_promises(&Store::sqlite(&path).await.unwrap()).await;
+    // Opened again, it is as it was.
+    let again = Store::sqlite(&path).await.unwrap();
+    assert_eq!(state(&again, 400).await, BuildState::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_keeps_its_promises() {
+    let server = postgres::Postgres::start();
+    keeps_its_promises(&Store::postgres(&server.url()).await.unwrap()).await;
+    let again = Store::postgres(&server.url()).await.unwrap();
+    assert_eq!(state(&again, 400).await, BuildState::Succeeded);
+    again.close().await;
+}
