@@ -9,13 +9,13 @@ use utoipa::IntoParams;
 
 use super::auth::Caller;
 use super::problem::Problem;
-use super::shapes::{self, Detailed, Submitted, Waits};
 use super::{Api, State};
 use crate::model::{BuildId, Channel, PluginId, Priority, Scope, Target, Timestamp};
 use crate::pipeline::now;
 use crate::queue::why as reason;
 use crate::source::{Asker, Location, RequestedRef, Subdirectory};
 use crate::store::{Build, Filter, Submission};
+use crate::wire::{self, Detailed, Submitted, Waits};
 
 /// The header that makes asking twice the same as asking once.
 const KEY: &str = "idempotency-key";
@@ -23,7 +23,7 @@ const KEY: &str = "idempotency-key";
 const MAX_LIST: u32 = 200;
 
 /// Submit a build
-#[utoipa::path(post, path = "/builds", request_body = shapes::Submission,
+#[utoipa::path(post, path = "/builds", request_body = wire::Submission,
     params(("Idempotency-Key" = Option<String>, Header, description = "makes asking twice the same as asking once")),
     security(("token" = [])),
     responses(
@@ -35,7 +35,7 @@ pub(super) async fn submit(
     api: State,
     caller: Caller,
     headers: HeaderMap,
-    body: Result<Json<shapes::Submission>, JsonRejection>,
+    body: Result<Json<wire::Submission>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Submitted>), Problem> {
     let Json(asked) = body.map_err(|error| Problem::wrong(error.body_text()))?;
     let submission = check(&api, &caller, &headers, asked).await?;
@@ -62,7 +62,7 @@ async fn check(
     api: &Api,
     caller: &Caller,
     headers: &HeaderMap,
-    asked: shapes::Submission,
+    asked: wire::Submission,
 ) -> Result<Submission, Problem> {
     let location = Location::parse(&asked.url, Asker::Stranger);
     let location = location.map_err(|error| Problem::wrong(error.to_string()))?;
@@ -179,13 +179,13 @@ pub(super) struct Asked {
 /// List builds, newest first
 #[utoipa::path(get, path = "/builds", params(Asked),
     responses(
-        (status = 200, description = "this is it", body = Vec<shapes::Build>),
+        (status = 200, description = "this is it", body = Vec<wire::Build>),
         (status = "4XX", description = "it is refused", body = Problem)
     ))]
 pub(super) async fn list(
     api: State,
     asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Vec<shapes::Build>>, Problem> {
+) -> Result<Json<Vec<wire::Build>>, Problem> {
     let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
     let filter = Filter {
         plugin: asked.plugin.as_deref().map(str::parse).transpose()?,
@@ -219,7 +219,7 @@ pub(super) async fn show(api: State, id: Id) -> Result<Json<Detailed>, Problem> 
     let mut attempts = Vec::new();
     for attempt in api.store.attempts(&build.id).await? {
         let stages = api.store.stages(&attempt.id).await?;
-        attempts.push(shapes::Attempt::new(attempt, stages));
+        attempts.push(wire::Attempt::new(attempt, stages));
     }
     let artifacts = api.store.artifacts(&build.id).await?;
     Ok(Json(Detailed {

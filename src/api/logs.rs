@@ -20,6 +20,7 @@ use super::problem::Problem;
 use super::{Api, State};
 use crate::model::{BuildId, LogLine};
 use crate::store::Attempt;
+use crate::wire::{Grown, Line};
 
 /// How many lines are sent at once.
 const BATCH: usize = 500;
@@ -213,9 +214,16 @@ impl Reader {
         for line in lines {
             let id = format!("{}:{}", self.attempt, line.number);
             // As JSON it is one line, whatever the plugin printed.
-            let data = serde_json::json!({ "attempt": self.attempt, "number": line.number, "text": line.text });
+            let grown = Grown {
+                attempt: self.attempt,
+                line: Line {
+                    number: line.number,
+                    text: line.text,
+                },
+            };
+            let data = serde_json::to_string(&grown).unwrap_or_default();
             self.ready
-                .push_back(Event::default().event("line").id(id).data(data.to_string()));
+                .push_back(Event::default().event("line").id(id).data(data));
         }
     }
 }

@@ -1,26 +1,12 @@
-//! What went wrong, as a problem document (RFC 9457).
+//! From what went wrong to the problem document (RFC 9457) that says so.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::model::InvalidValue;
 use crate::store::StoreError;
-
-/// What went wrong, and what to do.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
-    /// The HTTP status.
-    status: u16,
-    /// The status in words.
-    title: String,
-    /// What happened.
-    detail: String,
-    /// What to do next.
-    hint: String,
-}
+pub(super) use crate::wire::Problem;
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>, hint: &str) -> Self {

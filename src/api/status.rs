@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 
 use super::State;
 use super::problem::Problem;
-use super::shapes::Status;
+use crate::wire::Status;
 
 /// How the farm is
 #[utoipa::path(get, path = "/status",

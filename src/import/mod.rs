@@ -5,11 +5,12 @@
 //! `repo` does, and marks what it takes as imported.
 
 mod error;
-mod http;
+
 mod index;
 mod origin;
 mod release;
 mod run;
+mod server;
 mod take;
 
 pub use error::ImportError;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::ImportError;
-use super::http::Server;
+
 use super::release::Digest;
+use super::server::Server;
 use crate::model::{Sha256Writer, printable};
 
 /// Another apt repository's root, below which `dists` is.

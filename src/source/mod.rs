@@ -9,7 +9,6 @@
 //! Nothing of a plugin runs here, nothing is shared between two repositories but the store, and what a remote, a
 //! repository or the container says is checked before it is used. How a source is built is not known here.
 
-mod address;
 mod container;
 mod credential;
 mod elsewhere;

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::address::refusal;
 use super::failures;
 use super::location::{RepositoryUrl, Scheme};
+use crate::http::refusal;
 use crate::model::Failure;
 
 /// How long the name server may take.

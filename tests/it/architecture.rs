@@ -12,6 +12,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("deb", 1),
     ("evidence", 1),
     ("telemetry", 1),
+    ("http", 1),
+    ("wire", 1),
     ("sandbox", 2),
     ("sign", 2),
     ("repo", 2),
@@ -33,12 +35,11 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
     ("aws_config", "src/repo/storage/s3/"),
     ("aws_sdk_s3", "src/repo/storage/s3/"),
     ("aws_smithy_http_client", "src/repo/storage/s3/"),
-    ("hyper_rustls", "src/import/http.rs"),
-    ("rustls", "src/import/http.rs"),
+    ("hyper_rustls", "src/http/"),
+    ("rustls", "src/http/"),
     ("sqlx", "src/store/"),
     ("axum", "src/api/"),
     ("tower_http", "src/api/"),
-    ("utoipa", "src/api/"),
     ("clap", "src/cli/"),
     ("saphyr_parser", "src/plugin/"),
     ("tracing_subscriber", "src/telemetry.rs"),
@@ -47,12 +48,13 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
 /// Crates that only the modules which parse their format, or speak their protocol, may name.
 const FORMAT_CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/plugin/", "src/config/"]),
-    ("hyper", &["src/api/server.rs", "src/import/http.rs"]),
-    ("hyper_util", &["src/api/server.rs", "src/import/http.rs"]),
+    ("hyper", &["src/api/server.rs", "src/http/"]),
+    ("hyper_util", &["src/api/server.rs", "src/http/"]),
+    ("utoipa", &["src/api/", "src/wire/"]),
 ];
 
 /// Modules that take values and return values.
-const PURE: &[&str] = &["model", "plugin", "deb", "evidence"];
+const PURE: &[&str] = &["model", "plugin", "deb", "evidence", "wire"];
 
 /// What a pure module never says.
 const IMPURE: &[&str] = &[

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Why an address is not connected to, as words that follow "is": none if it is. `private_networks` opens the ranges of
 /// company networks (RFC 1918, RFC 6598, RFC 4193), never the machine itself, its neighbours on the link, or the metadata
 /// services of clouds.
-pub(super) fn refusal(address: IpAddr, private_networks: bool) -> Option<&'static str> {
+#[must_use]
+pub fn refusal(address: IpAddr, private_networks: bool) -> Option<&'static str> {
     let kind = match address {
         IpAddr::V4(address) => kind_of_v4(address),
         IpAddr::V6(address) => kind_of_v6(address),

@@ -1,0 +1,17 @@
+//! What went wrong, as a problem document (RFC 9457).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What went wrong, and what to do.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The status in words.
+    pub title: String,
+    /// What happened.
+    pub detail: String,
+    /// What to do next.
+    pub hint: String,
+}
