@@ -15,7 +15,7 @@ use crate::model::{Actor, Signer, Target};
 use crate::pipeline::{Farm, Publisher, now};
 use crate::repo::{Progress, Repository, Settings, Writer};
 use crate::sandbox::{Engine, ImageName, Images, SandboxError, known_packages, sweep};
-use crate::sign::{Keys, PublicKeys, SocketSigner, are_protected};
+use crate::sign::{Keys, Passphrase, PublicKeys, SocketSigner, Vault, are_protected};
 use crate::source::{Fetcher, Store};
 
 pub use error::AppError;
@@ -224,6 +224,28 @@ impl App {
             passphrase.as_deref(),
             now,
         )?)
+    }
+
+    /// What seals the secrets of sources, hooks and subscriptions; its key is made on first use.
+    pub fn vault(&self) -> Result<Vault, AppError> {
+        self.folder("")?;
+        let passphrase = self.passphrase_file();
+        let read = |path: &PathBuf| Passphrase::read(path);
+        let passphrase = match &self.config.signer.socket {
+            // The file may be the signer's alone.
+            Some(_) => passphrase.as_ref().and_then(|path| read(path).ok()),
+            None => passphrase.as_ref().map(read).transpose()?,
+        };
+        Ok(Vault::open_or_create(
+            &self.secrets_folder(),
+            passphrase.as_ref(),
+        )?)
+    }
+
+    /// The folder of the key that opens the farm's secrets.
+    #[must_use]
+    pub fn secrets_folder(&self) -> PathBuf {
+        self.data.join("secrets")
     }
 
     /// The file of the passphrase of the secret keys, if one is named.

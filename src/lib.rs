@@ -16,6 +16,7 @@ pub mod plugin;
 pub mod queue;
 pub mod repo;
 pub mod sandbox;
+pub mod secrets;
 pub mod sign;
 pub mod source;
 pub mod store;

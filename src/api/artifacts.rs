@@ -8,6 +8,7 @@ use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
 use super::State;
+use super::auth::Viewer;
 use super::builds::find;
 use super::problem::Problem;
 
@@ -19,11 +20,12 @@ use super::problem::Problem;
     ))]
 pub(super) async fn download(
     api: State,
+    viewer: Viewer,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     let Path((id, name)) = path.map_err(|_| Problem::missing("artifact"))?;
-    let build = find(&api, Ok(Path(id))).await?;
+    let build = find(&api, Ok(Path(id)), &viewer.0).await?;
     let artifacts = api.store.artifacts(&build.id).await?;
     // The name is one that the farm has written down, not the one that was asked for.
     let found = artifacts.into_iter().find(|one| one.name == name);

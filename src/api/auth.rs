@@ -10,7 +10,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::model::{Actor, Namespace, Scope, Sha256};
 use crate::pipeline::now;
-use crate::store::Token;
+use crate::store::{Reader, Token};
 
 /// Whoever asks, by their token.
 pub(super) struct Caller(Token);
@@ -50,9 +50,29 @@ impl Caller {
         }
     }
 
+    /// What of what is private it may read.
+    pub(super) fn reader(&self) -> Reader {
+        self.0.reader()
+    }
+
     /// Whether it is the operator's.
     pub(super) fn operates(&self) -> bool {
         self.0.allows(Scope::Operate, None)
+    }
+}
+
+/// Whoever reads: with a token, or without one.
+pub(super) struct Viewer(pub(super) Reader);
+
+impl FromRequestParts<Arc<Api>> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            let caller = Caller::from_request_parts(parts, api).await?;
+            return Ok(Self(caller.reader()));
+        }
+        Ok(Self(Reader::Anybody))
     }
 }
 

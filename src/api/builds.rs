@@ -7,14 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::auth::Caller;
+use super::auth::{Caller, Viewer};
 use super::problem::Problem;
 use super::{Api, State};
 use crate::model::{BuildId, Channel, PluginId, Priority, Scope, Target, Timestamp};
 use crate::pipeline::now;
 use crate::queue::why as reason;
 use crate::source::{Asker, Location, RequestedRef, Subdirectory};
-use crate::store::{Build, Filter, Submission};
+use crate::store::{Build, Filter, Reader, Submission};
 use crate::wire::{self, Detailed, Submitted, Waits};
 
 /// The header that makes asking twice the same as asking once.
@@ -91,7 +91,7 @@ async fn check(
         .unwrap_or_default();
     let plugin = match &asked.plugin {
         Some(plugin) => plugin.parse()?,
-        None => known_plugin(api, &url, &subdirectory).await?,
+        None => known_plugin(api, &url, &subdirectory, &caller.reader()).await?,
     };
     let target = asked
         .target
@@ -129,8 +129,13 @@ async fn check(
 }
 
 /// The plugin that came from there before.
-async fn known_plugin(api: &Api, url: &str, subdirectory: &str) -> Result<PluginId, Problem> {
-    let mut known = api.store.sources_at(url, subdirectory).await?;
+async fn known_plugin(
+    api: &Api,
+    url: &str,
+    subdirectory: &str,
+    reader: &Reader,
+) -> Result<PluginId, Problem> {
+    let mut known = api.store.sources_at(url, subdirectory, reader).await?;
     match known.pop() {
         Some(source) if known.is_empty() => Ok(source.plugin),
         _ => Err(Problem::wrong(
@@ -184,6 +189,7 @@ pub(super) struct Asked {
     ))]
 pub(super) async fn list(
     api: State,
+    viewer: Viewer,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Vec<wire::Build>>, Problem> {
     let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
@@ -192,6 +198,7 @@ pub(super) async fn list(
         state: asked.state.as_deref().map(str::parse).transpose()?,
         before: asked.before.as_deref().map(BuildId::new).transpose()?,
         limit: asked.limit.unwrap_or(50).min(MAX_LIST),
+        reader: viewer.0,
     };
     let builds = api.store.builds(&filter).await?;
     Ok(Json(builds.into_iter().map(Into::into).collect()))
@@ -200,11 +207,14 @@ pub(super) async fn list(
 /// A build's id in a path.
 pub(super) type Id = Result<Path<String>, PathRejection>;
 
-/// The build that a path names.
-pub(super) async fn find(api: &Api, id: Id) -> Result<Build, Problem> {
+/// The build that a path names. One that is not shown to whoever reads is not there.
+pub(super) async fn find(api: &Api, id: Id, reader: &Reader) -> Result<Build, Problem> {
     let id = id.ok().and_then(|Path(text)| BuildId::new(&text).ok());
     let id = id.ok_or_else(|| Problem::missing("build"))?;
-    let found = api.store.build(&id).await?;
+    let found = match api.store.shows(&id, reader).await? {
+        true => api.store.build(&id).await?,
+        false => None,
+    };
     found.ok_or_else(|| Problem::missing("build"))
 }
 
@@ -214,8 +224,8 @@ pub(super) async fn find(api: &Api, id: Id) -> Result<Build, Problem> {
         (status = 200, description = "this is it", body = Detailed),
         (status = "4XX", description = "it is refused", body = Problem)
     ))]
-pub(super) async fn show(api: State, id: Id) -> Result<Json<Detailed>, Problem> {
-    let build = find(&api, id).await?;
+pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Detailed>, Problem> {
+    let build = find(&api, id, &viewer.0).await?;
     let mut attempts = Vec::new();
     for attempt in api.store.attempts(&build.id).await? {
         let stages = api.store.stages(&attempt.id).await?;
@@ -236,8 +246,8 @@ pub(super) async fn show(api: State, id: Id) -> Result<Json<Detailed>, Problem> 
         (status = 200, description = "this is it", body = Waits),
         (status = "4XX", description = "it is refused", body = Problem)
     ))]
-pub(super) async fn why(api: State, id: Id) -> Result<Json<Waits>, Problem> {
-    let build = find(&api, id).await?;
+pub(super) async fn why(api: State, viewer: Viewer, id: Id) -> Result<Json<Waits>, Problem> {
+    let build = find(&api, id, &viewer.0).await?;
     let now = now();
     let since = Timestamp::from_seconds(now.seconds() - crate::queue::MEMORY);
     let view = api.store.queue(since).await?;
@@ -252,7 +262,7 @@ pub(super) async fn why(api: State, id: Id) -> Result<Json<Waits>, Problem> {
         (status = "4XX", description = "it is refused", body = Problem)
     ))]
 pub(super) async fn cancel(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
-    let build = find(&api, id).await?;
+    let build = find(&api, id, &caller.reader()).await?;
     caller.may(Scope::Manage, &build.plugin.namespace, &build.partner)?;
     api.store.cancel(&build.id, &caller.actor(), now()).await?;
     // Where it runs in another process, that one hears of it with its next heartbeat.
@@ -267,7 +277,7 @@ pub(super) async fn cancel(api: State, caller: Caller, id: Id) -> Result<StatusC
         (status = "4XX", description = "it is refused", body = Problem)
     ))]
 pub(super) async fn retry(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
-    let build = find(&api, id).await?;
+    let build = find(&api, id, &caller.reader()).await?;
     caller.may(Scope::Manage, &build.plugin.namespace, &build.partner)?;
     api.store.retry(&build.id, &caller.actor(), now()).await?;
     api.changed.notify_one();

@@ -15,6 +15,7 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::auth::Viewer;
 use super::builds::{Id, find};
 use super::problem::Problem;
 use super::{Api, State};
@@ -48,11 +49,12 @@ pub(super) struct Lines {
     ))]
 pub(super) async fn log(
     api: State,
+    viewer: Viewer,
     id: Id,
     asked: Result<Query<Lines>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
     let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
-    let build = find(&api, id).await?;
+    let build = find(&api, id, &viewer.0).await?;
     let attempts = api.store.attempts(&build.id).await?;
     let attempt = match asked.attempt {
         Some(number) => attempts.into_iter().find(|one| one.number == number),
@@ -114,10 +116,11 @@ async fn lines(
     ))]
 pub(super) async fn live(
     api: State,
+    viewer: Viewer,
     id: Id,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
-    let build = find(&api, id).await?;
+    let build = find(&api, id, &viewer.0).await?;
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok());

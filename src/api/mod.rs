@@ -111,9 +111,9 @@ pub fn router(api: Api) -> Router {
     let mut router = router
         .route("/openapi.json", get(move || async { Json(document) }))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(api);
+        .with_state(Arc::clone(&api));
     if let Some(folder) = repository {
-        router = router.merge(repository::router(&folder));
+        router = router.merge(repository::router(&folder, &api));
     }
     router
         .fallback(async || Problem::missing("page"))

@@ -1,15 +1,21 @@
 //! The apt repository, for hosts: read-only, with ranges and conditional requests, as apt makes them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts as _, Request, State as Shown};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tower_http::services::ServeDir;
 
+use super::Api;
+use super::auth::Viewer;
 use super::problem::Problem;
+use crate::model::{PluginId, Sha256};
 
 /// Where it is.
 const PLACE: &str = "/apt";
@@ -18,12 +24,82 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// What may change is asked about each time.
 const MUTABLE: &str = "no-cache";
 
-/// Serves the folder of the repository, but for what is the farm's own.
-pub(super) fn router(folder: &Path) -> Router {
+/// Serves the folder of the repository, but for what is the farm's own; and what is said of a private source's packages only
+/// to whoever may read it. The packages themselves are published: hosts install them.
+pub(super) fn router(folder: &Path, api: &Arc<Api>) -> Router {
     let files = ServeDir::new(folder).append_index_html_on_directories(false);
+    let shown = (folder.to_owned(), Arc::clone(api));
     Router::new()
         .nest_service(PLACE, files)
+        .layer(from_fn_with_state(shown, hide))
         .layer(from_fn(guard))
+}
+
+/// Hides evidence about the packages of private sources.
+async fn hide(
+    Shown((folder, api)): Shown<(PathBuf, Arc<Api>)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let path = request.uri().path().to_owned();
+    let place = path.strip_prefix(PLACE).unwrap_or(&path);
+    let Some(digest) = evidence_of(place) else {
+        return Ok(next.run(request).await);
+    };
+    let (mut parts, body) = request.into_parts();
+    let Viewer(reader) = Viewer::from_request_parts(&mut parts, &api).await?;
+    let hidden = api.store.hidden_plugins(&reader).await?;
+    if !hidden.is_empty() && is_about(&folder, digest, &hidden).await {
+        return Err(Problem::missing("file"));
+    }
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// The digest of the package that the evidence at `place` is about, if it is evidence. A place that is written in an unusual
+/// way is taken for one that is about nothing known, and is hidden.
+fn evidence_of(place: &str) -> Option<&str> {
+    let place = place.trim_start_matches('/');
+    if place.starts_with("pool/") || place.starts_with("dists/") {
+        return None;
+    }
+    if place.contains('%') || place.contains("//") {
+        return Some("");
+    }
+    let (folder, rest) = place.split_once('/')?;
+    let digest = rest.split(['/', '.']).next().unwrap_or_default();
+    ["attestations", "evidence", "approvals"]
+        .contains(&folder)
+        .then_some(digest)
+}
+
+/// Whether the package with this digest is one of these plugins', or nobody can say.
+async fn is_about(folder: &Path, digest: &str, plugins: &[PluginId]) -> bool {
+    let Ok(digest) = digest.parse::<Sha256>() else {
+        return true;
+    };
+    let path = folder.join(format!("attestations/{digest}.intoto.jsonl"));
+    let read = tokio::task::spawn_blocking(move || fs_err::read_to_string(path)).await;
+    let Ok(Ok(text)) = read else { return true };
+    let subjects: Vec<String> = text.lines().flat_map(subjects).collect();
+    let about = |plugin: &PluginId| {
+        let beginning = format!("{}_", plugin.package());
+        subjects.iter().any(|name| name.starts_with(&beginning))
+    };
+    subjects.is_empty() || plugins.iter().any(about)
+}
+
+/// The names of the files that an envelope's statement is about.
+fn subjects(envelope: &str) -> Vec<String> {
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let payload = json(envelope.as_bytes())
+        .and_then(|envelope| STANDARD.decode(envelope["payload"].as_str()?).ok());
+    let Some(statement) = payload.and_then(|payload| json(&payload)) else {
+        return Vec::new();
+    };
+    let named = statement["subject"].as_array().into_iter().flatten();
+    named
+        .filter_map(|subject| Some(subject["name"].as_str()?.to_owned()))
+        .collect()
 }
 
 async fn guard(request: Request, next: Next) -> Response {
@@ -52,4 +128,21 @@ async fn guard(request: Request, next: Next) -> Response {
 fn is_immutable(path: &str) -> bool {
     let place = path.strip_prefix(PLACE).unwrap_or(path);
     place.starts_with("/pool/") || place.contains("/by-hash/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_known_by_its_place() {
+        assert_eq!(evidence_of("/attestations/ab.intoto.jsonl"), Some("ab"));
+        assert_eq!(evidence_of("/evidence/ab/x_1_all.log"), Some("ab"));
+        assert_eq!(evidence_of("/approvals/ab/cd.intoto.jsonl"), Some("ab"));
+        assert_eq!(evidence_of("/evid%65nce/ab/x.log"), Some(""));
+        assert_eq!(evidence_of("//evidence//ab"), Some(""));
+        assert_eq!(evidence_of("/evidence%2fab%2fx.log"), Some(""));
+        assert_eq!(evidence_of("/pool/x/y_1.0%2bdeb12u1_all.deb"), None);
+        assert_eq!(evidence_of("/dists/bookworm/InRelease"), None);
+    }
 }

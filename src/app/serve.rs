@@ -14,6 +14,7 @@ use crate::evidence::Builder;
 use crate::pipeline::{Farm, new_id};
 use crate::queue::{Dispatcher, Live, Settings};
 use crate::sandbox::Cancel;
+use crate::secrets::Secrets;
 use crate::store::Store;
 
 impl App {
@@ -29,6 +30,7 @@ impl App {
     pub async fn serve(&self, listener: TcpListener, stop: Cancel) -> Result<(), AppError> {
         let alone = self.alone()?;
         let store = self.store().await?;
+        let secrets = Secrets::new(store.clone(), self.vault()?);
         let farm = Farm {
             builder: Builder::Farm,
             ..self.farm().await?
@@ -57,7 +59,13 @@ impl App {
             .build()
             .map_err(AppError::listen)?;
         let handle = builds.handle().clone();
-        let dispatcher = Dispatcher::new(store.clone(), farm, (live, changed), settings, handle);
+        let dispatcher = Dispatcher::new(
+            (store.clone(), secrets),
+            farm,
+            (live, changed),
+            settings,
+            handle,
+        );
         let working = Arc::new(dispatcher).run(stop.clone());
         let serving = async {
             let served = api::serve(listener, api::router(api), stop).await;

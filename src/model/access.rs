@@ -9,6 +9,8 @@ pub enum Scope {
     Submit,
     /// Cancel builds, and try them again.
     Manage,
+    /// Read what is private, of every partner.
+    Audit,
     /// Everything, for every partner.
     Operate,
 }
@@ -16,8 +18,9 @@ pub enum Scope {
 word_type!(
     Scope,
     "scope",
-    "it must be submit, manage or operate",
+    "it must be submit, manage, audit or operate",
     Submit = "submit",
     Manage = "manage",
+    Audit = "audit",
     Operate = "operate"
 );

@@ -11,8 +11,8 @@ use crate::evidence::VerifiedStatement;
 use crate::model::{CommitId, Failure, FailureCode, Sha256, Stage, Target};
 use crate::sandbox::{ImageName, LogEvent, SandboxError};
 use crate::source::{
-    self, Asker, Fetcher, Location, RepositoryUrl, RequestedRef, Source, Store, Subdirectory,
-    from_folder,
+    self, Access, Asker, Fetcher, Location, RepositoryUrl, RequestedRef, Source, Store,
+    Subdirectory, from_folder,
 };
 
 /// A source.
@@ -26,7 +26,7 @@ pub(super) struct Fetched {
 pub(super) async fn run(attempt: &mut Attempt<'_>, request: &Request) -> Result<Fetched, Failure> {
     let began = attempt.begin(Stage::Fetch)?;
     let names = (request.reference.clone(), request.subdirectory.clone());
-    let fetched = fetch(attempt, &request.location, names).await?;
+    let fetched = fetch(attempt, &request.location, names, &request.access).await?;
     refuse_unpinned(request, &fetched.source)?;
     end(attempt, began, &fetched.source);
     Ok(fetched)
@@ -83,7 +83,8 @@ async fn fetch_evidenced(
         Location::Repository(_) => statement.commit().map(CommitId::as_str),
     };
     let reference = reference.and_then(|commit| RequestedRef::new(commit).ok());
-    let fetched = fetch(attempt, &location, (reference, subdirectory(statement))).await?;
+    let names = (reference, subdirectory(statement));
+    let fetched = fetch(attempt, &location, names, &Access::Settings).await?;
     if fetched.source.sha256 == statement.source_tar() {
         Ok(fetched)
     } else {
@@ -118,6 +119,7 @@ async fn fetch(
     attempt: &mut Attempt<'_>,
     location: &Location,
     names: (Option<RequestedRef>, Option<Subdirectory>),
+    access: &Access,
 ) -> Result<Fetched, Failure> {
     match location {
         Location::Folder(folder) => {
@@ -129,7 +131,7 @@ async fn fetch(
             })
         }
         Location::Repository(url) => Ok(Fetched {
-            source: fetch_repository(attempt, url, names).await?,
+            source: fetch_repository(attempt, url, names, access).await?,
             apart: true,
         }),
     }
@@ -168,6 +170,7 @@ async fn fetch_repository(
     attempt: &mut Attempt<'_>,
     url: &RepositoryUrl,
     (reference, subdirectory): (Option<RequestedRef>, Option<Subdirectory>),
+    access: &Access,
 ) -> Result<Source, Failure> {
     let farm = attempt.farm;
     let failed = |error: SandboxError| error.failure(Stage::Fetch);
@@ -188,6 +191,7 @@ async fn fetch_repository(
         url: url.clone(),
         reference,
         subdirectory,
+        access: access.clone(),
     };
     let (log, observer) = (&mut attempt.log, attempt.observer);
     let mut broken = None;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::{Channel, Namespace, PluginId, Target};
-use crate::source::{Location, RequestedRef, Subdirectory};
+use crate::source::{Access, Location, RequestedRef, Subdirectory};
 
 /// One build that somebody asks for.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Request {
     pub reference: Option<RequestedRef>,
     /// The plugin's folder in its repository, unless it is the root.
     pub subdirectory: Option<Subdirectory>,
+    /// By what right the repository is fetched.
+    pub access: Access,
     /// The plugin that it has to be, if that is known.
     pub plugin: Option<PluginId>,
     /// What else somebody decides about the build.

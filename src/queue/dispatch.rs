@@ -15,6 +15,7 @@ use super::retry;
 use crate::model::{Blame, BuildId, BuildState, FailureCode, Outcome, Timestamp};
 use crate::pipeline::{self, Conclusion, Farm, Report, keep_only_the_log, now};
 use crate::sandbox::{Cancel, Canceller, sweep};
+use crate::secrets::Secrets;
 use crate::store::{AttemptState, Build, Ended, Lost, Store, StoreError};
 
 /// How long a worker that is not heard of is believed to live.
@@ -46,6 +47,7 @@ pub struct Settings {
 /// Works off the queue.
 pub struct Dispatcher {
     store: Store,
+    secrets: Secrets,
     farm: Arc<Farm>,
     live: Live,
     settings: Settings,
@@ -59,7 +61,7 @@ impl Dispatcher {
     /// Nothing runs yet. `changed` is told whenever there may be something new in the queue.
     #[must_use]
     pub fn new(
-        store: Store,
+        (store, secrets): (Store, Secrets),
         farm: Farm,
         (live, changed): (Live, Arc<Notify>),
         settings: Settings,
@@ -67,6 +69,7 @@ impl Dispatcher {
     ) -> Self {
         Self {
             store,
+            secrets,
             farm: Arc::new(farm),
             live,
             settings,
@@ -242,7 +245,11 @@ impl Dispatcher {
         };
         let (farm, id) = (Arc::clone(&self.farm), attempt.clone());
         let target = build.target;
-        let ran = match request(build) {
+        let access = self.secrets.access(&build.plugin).await;
+        let ran = match access
+            .map_err(|error| error.to_string())
+            .and_then(|access| request(build, access))
+        {
             Ok(request) => tokio::spawn(async move {
                 let report = pipeline::build(&farm, id, &request, &recorder, &cancel).await;
                 (report, recorder.broken.into_inner())

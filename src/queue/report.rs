@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::model::{BuildId, FailureCode, Target, Timestamp};
 use crate::pipeline::{self, Conclusion, Parameters, PublishRequest, Report, Request};
-use crate::source::{Asker, Location, RequestedRef, Subdirectory};
+use crate::source::{Access, Asker, Location, RequestedRef, Subdirectory};
 use crate::store::{Artifact, Build, Publication};
 
 /// What the pipeline is asked for. What was stored was checked before.
-pub(super) fn request(build: &Build) -> Result<Request, String> {
+pub(super) fn request(build: &Build, access: Access) -> Result<Request, String> {
     let named = build.commit.as_deref().or(build.reference.as_deref());
     let reference = named.map(RequestedRef::new).transpose();
     let folder = Some(build.subdirectory.as_str()).filter(|folder| !folder.is_empty());
@@ -19,6 +19,7 @@ pub(super) fn request(build: &Build) -> Result<Request, String> {
         location,
         reference: reference.map_err(|error| error.to_string())?,
         subdirectory: subdirectory.map_err(|error| error.to_string())?,
+        access,
         plugin: Some(build.plugin.clone()),
         parameters: Parameters {
             namespace: Some(build.plugin.namespace.clone()),

@@ -26,6 +26,7 @@ mod session;
 mod socket;
 mod statement_check;
 mod statement_key;
+mod vault;
 mod verify;
 
 pub use error::KeyError;
@@ -38,6 +39,7 @@ pub use public::PublicKeys;
 pub use ring::are_protected;
 pub use rotation::Rotation;
 pub use socket::{SignerServer, SocketSigner};
+pub use vault::{SealBroken, Vault};
 pub use verify::{
     Opened, VerifyError, open_detached, open_in_release, verify_detached, verify_in_release,
 };

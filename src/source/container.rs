@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::credential::decode_percent;
+use super::credential::{Access, Secret, decode_percent};
 use super::error::TreeError;
 use super::failures;
 use super::fetch::{Fetcher, Order, failed, in_background};
@@ -47,6 +47,7 @@ impl Fetcher {
             )
             .env("SIZE", &limits.size.to_string())
             .env("ENTRIES", &limits.entries.to_string())
+            .env("LIST", if order.list { "1" } else { "" })
             .limits(&self.container_limits());
         if !order.known.is_empty() {
             let known: String = order
@@ -62,16 +63,18 @@ impl Fetcher {
                 run.tree(ORIGIN, tar)
                     .env("URL", &format!("file://{ORIGIN}"))
             }
-            _ => self.with_settings(run.env("URL", &order.url.to_string()), &order.url)?,
+            _ => self.with_settings(run.env("URL", &order.url.to_string()), order)?,
         };
         let container = run.start(&self.engine).await.map_err(failed)?;
         container.wait(sink, cancel.clone()).await.map_err(failed)
     }
 
     /// Adds the credential and what the operator's settings say about the scheme.
-    fn with_settings(&self, mut run: Run, url: &RepositoryUrl) -> Result<Run, Failure> {
-        if let Some(secret) = url.secret() {
-            run = run.stdin(format!("authorization {}\n", secret.basic()));
+    fn with_settings(&self, mut run: Run, order: &Order<'_>) -> Result<Run, Failure> {
+        let url = &order.url;
+        let secret = || url.secret().map(Secret::input);
+        if let Some(input) = order.access.input(url.scheme()).or_else(secret) {
+            run = run.stdin(input);
         }
         match url.scheme() {
             Scheme::Https => {
@@ -86,7 +89,7 @@ impl Fetcher {
                 };
                 let hosts = setting("source.known_hosts", known_hosts)?;
                 run = run.file("/work/known_hosts", 0o644, hosts);
-                if let Some(path) = &self.config.ssh_key {
+                if let (Access::Settings, Some(path)) = (&order.access, &self.config.ssh_key) {
                     let mut input = b"key -\n".to_vec();
                     input.extend(setting("source.ssh_key", path)?);
                     run = run.stdin(input);

@@ -1,8 +1,11 @@
 //! Fetching a repository: one container for each repository and each of its submodules, which runs the farm's own script
 //! and nothing else.
 
+use std::collections::BTreeMap;
+
 use super::Source;
 use super::container::Lines;
+use super::credential::Access;
 use super::error::TreeError;
 use super::failures::{self, Asked};
 use super::fetched::Fetched;
@@ -33,6 +36,17 @@ pub struct Request {
     pub reference: Option<RequestedRef>,
     /// The plugin's folder in it, unless it is the root.
     pub subdirectory: Option<Subdirectory>,
+    /// By what right.
+    pub access: Access,
+}
+
+/// A branch or a tag that a repository has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteRef {
+    /// Its full name, such as `refs/tags/v1`.
+    pub name: String,
+    /// The commit; of an annotated tag, the one that it names.
+    pub commit: CommitId,
 }
 
 /// Fetches repositories in containers of `image` on `engine`.
@@ -50,6 +64,9 @@ pub(super) struct Order<'a> {
     pub(super) reference: Option<&'a str>,
     pub(super) subdirectory: Option<&'a Subdirectory>,
     pub(super) known: Vec<CommitId>,
+    pub(super) access: Access,
+    /// Whether only the remote's refs are wanted.
+    pub(super) list: bool,
 }
 
 impl Fetcher {
@@ -82,6 +99,8 @@ impl Fetcher {
             reference: request.reference.as_ref().map(RequestedRef::as_str),
             subdirectory,
             known: self.store.known(&request.url, subdirectory),
+            access: request.access.clone(),
+            list: false,
         };
         let mut fetched = self.fetch_one(&mut order, sink, cancel).await?;
         let (mut name, mut commit) = resolved(&mut fetched)?;
@@ -100,6 +119,29 @@ impl Fetcher {
         let tree = self.with_submodules(order, fetched, sink, cancel).await?;
         let kept = self.keep(request, tree, &commit, time).await?;
         Ok(source(request, name, commit, kept, time))
+    }
+
+    /// The branches and tags that the repository at `url` has now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::fetch`].
+    pub async fn refs(
+        &self,
+        url: &RepositoryUrl,
+        access: &Access,
+        cancel: &Cancel,
+    ) -> Result<Vec<RemoteRef>, Failure> {
+        let mut order = Order {
+            url: url.clone(),
+            reference: None,
+            subdirectory: None,
+            known: Vec::new(),
+            access: access.clone(),
+            list: true,
+        };
+        let fetched = self.fetch_one(&mut order, &mut |_| {}, cancel).await?;
+        Ok(remote_refs(&fetched.refs))
     }
 
     /// The tar of a known commit; looked up under the URL that was asked for, wherever that redirects to.
@@ -144,13 +186,15 @@ impl Fetcher {
         let (listing, mut tree) = fetched.exported.ok_or_else(|| incomplete().failure())?;
         let root = order.subdirectory.map_or("", Subdirectory::as_str);
         let mut ahead = declared(&order.url, root, "", &fetched.modules, &listing.gitlinks, 1)?;
-        let mut count = 0;
+        let (origin, mut count) = (order.url.clone(), 0);
         while let Some(submodule) = ahead.pop() {
             count += 1;
             if count > MAX_SUBMODULES || submodule.depth > MAX_DEPTH {
                 return Err(failures::too_many_submodules(MAX_SUBMODULES));
             }
             let mut order = Order {
+                access: order.access.at(submodule.url.has_origin_of(&origin)),
+                list: false,
                 url: submodule.url,
                 reference: Some(submodule.commit.as_str()),
                 subdirectory: None,
@@ -185,8 +229,12 @@ impl Fetcher {
             let mut lines = Lines::default();
             let finished = {
                 let mut both = |event: LogEvent<'_>| {
-                    lines.take(&event);
-                    sink(event);
+                    let LogEvent::Line { stream, text } = event else {
+                        return sink(event);
+                    };
+                    let text = &*order.access.redact(text);
+                    lines.take(&LogEvent::Line { stream, text });
+                    sink(LogEvent::Line { stream, text });
                 };
                 self.run(order, &mut both, cancel).await?
             };
@@ -296,6 +344,21 @@ fn resolved(fetched: &mut Fetched) -> Result<(Option<String>, CommitId), Failure
         .ok_or_else(|| incomplete().failure())
 }
 
+/// The branches and tags in what `git ls-remote` printed; what has another form is none.
+fn remote_refs(text: &str) -> Vec<RemoteRef> {
+    let mut found = BTreeMap::new();
+    for (id, name) in text.lines().filter_map(|line| line.split_once('\t')) {
+        // A tag's own object comes first, and then the commit that it names.
+        let name = name.strip_suffix("^{}").unwrap_or(name);
+        let wanted = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        if let (true, Ok(commit)) = (wanted && RequestedRef::new(name).is_ok(), CommitId::new(id)) {
+            found.insert(name.to_owned(), commit);
+        }
+    }
+    let named = |(name, commit)| RemoteRef { name, commit };
+    found.into_iter().map(named).collect()
+}
+
 fn incomplete() -> TreeError {
     TreeError::broken("the fetch container left an incomplete result")
 }
@@ -315,4 +378,24 @@ pub(super) async fn in_background<T: Send + 'static>(
         )),
     };
     done.map_err(|error| error.failure())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_and_tags_are_listed_by_the_commits_that_they_name() {
+        let (a, b, c) = ("a".repeat(40), "b".repeat(40), "c".repeat(40));
+        let text = format!(
+            "ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{a}\trefs/heads/main\n{b}\trefs/pull/1/head\n{b}\trefs/tags/v1\n\
+             {c}\trefs/tags/v1^{{}}\nno id\trefs/heads/x\n{a}\trefs/heads/-x y\n"
+        );
+        let found: Vec<_> = remote_refs(&text)
+            .into_iter()
+            .map(|found| (found.name, found.commit.to_string()))
+            .collect();
+        let expected = [("refs/heads/main", a), ("refs/tags/v1", c)];
+        assert_eq!(found, expected.map(|(name, id)| (name.to_owned(), id)));
+    }
 }

@@ -32,7 +32,8 @@ use std::path::PathBuf;
 
 use crate::model::{CommitId, Sha256, Timestamp};
 
-pub use fetch::{Fetcher, Request};
+pub use credential::{Access, Credential, CredentialError};
+pub use fetch::{Fetcher, RemoteRef, Request};
 pub use folder::from_folder;
 pub use location::{Asker, Location, LocationError, RepositoryUrl, Scheme};
 pub use names::{RequestedRef, Subdirectory};

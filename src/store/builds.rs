@@ -2,6 +2,7 @@
 
 use super::audit::note;
 use super::people::missing;
+use super::reader::{Reader, shown};
 use super::{Store, StoreError, on, read, transaction};
 use crate::model::{Actor, BuildId, BuildState, Channel, PluginId, Priority, Target, Timestamp};
 
@@ -51,6 +52,8 @@ pub struct Filter {
     pub before: Option<BuildId>,
     /// At most so many.
     pub limit: u32,
+    /// Only those that are shown to whoever reads; only public ones, unless it is said.
+    pub reader: Reader,
 }
 
 type Row = (
@@ -150,17 +153,22 @@ impl Store {
     ///
     /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
     pub async fn builds(&self, filter: &Filter) -> Result<Vec<Build>, StoreError> {
+        let (all, partner, namespaces) = filter.reader.columns();
         // Ids are UUIDs of version 7: their order is the builds'.
-        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(
+        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(concat!(
             "SELECT id, partner, plugin, target, channel, priority, state, url, subdirectory, reference, commit_id, \
              created_at, not_before, ended_at, result FROM builds \
              WHERE ($1 = '' OR plugin = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3) \
+             AND EXISTS (SELECT 1 FROM sources s WHERE s.plugin = builds.plugin AND ", shown!("$5", "$6", "$7"), ") \
              ORDER BY id DESC LIMIT $4",
-        )
+        ))
         .bind(filter.plugin.as_ref().map(ToString::to_string).unwrap_or_default())
         .bind(filter.state.map(BuildState::word).unwrap_or_default())
         .bind(filter.before.as_ref().map(BuildId::as_str).unwrap_or_default())
         .bind(i64::from(filter.limit))
+        .bind(all)
+        .bind(partner)
+        .bind(&namespaces)
         .fetch_all(pool)
         .await)?;
         rows.into_iter().map(Build::from_row).collect()

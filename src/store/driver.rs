@@ -15,9 +15,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A migration's number, name and statements.
 type MigrationFile = (i64, &'static str, &'static str);
 /// SQLite's, in their order.
-const SQLITE: &[MigrationFile] = &[(1, "state", include_str!("migrations/sqlite/1_state.sql"))];
+const SQLITE: &[MigrationFile] = &[
+    (1, "state", include_str!("migrations/sqlite/1_state.sql")),
+    (
+        5,
+        "exchange",
+        include_str!("migrations/sqlite/5_exchange.sql"),
+    ),
+];
 /// PostgreSQL's, in their order.
-const POSTGRES: &[MigrationFile] = &[(1, "state", include_str!("migrations/postgres/1_state.sql"))];
+const POSTGRES: &[MigrationFile] = &[
+    (1, "state", include_str!("migrations/postgres/1_state.sql")),
+    (
+        5,
+        "exchange",
+        include_str!("migrations/postgres/5_exchange.sql"),
+    ),
+];
 /// Connections at once.
 const CONNECTIONS: u32 = 8;
 

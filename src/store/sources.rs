@@ -1,7 +1,10 @@
 //! Where plugins come from: each from one folder of one repository.
 
-use super::{Store, StoreError, on, read};
-use crate::model::PluginId;
+use super::audit::note;
+use super::people::missing;
+use super::reader::{Reader, shown};
+use super::{Store, StoreError, on, read, transaction};
+use crate::model::{Actor, PluginId, Timestamp};
 
 /// A plugin, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +17,29 @@ pub struct Source {
     pub subdirectory: String,
 }
 
+/// A source, and who may know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundSource {
+    /// Where the plugin comes from.
+    pub source: Source,
+    /// Whose its namespace is.
+    pub partner: Actor,
+    /// Whether it is shown to its partner and to auditors alone.
+    pub private: bool,
+}
+
+impl Source {
+    fn from_row((plugin, url, subdirectory): (String, String, String)) -> Result<Self, StoreError> {
+        Ok(Self {
+            plugin: read("sources.plugin", plugin)?,
+            url,
+            subdirectory,
+        })
+    }
+}
+
 impl Store {
-    /// The plugins that come from this folder of this repository.
+    /// The plugins that come from this folder of this repository, as far as `reader` may know.
     ///
     /// # Errors
     ///
@@ -24,21 +48,69 @@ impl Store {
         &self,
         url: &str,
         subdirectory: &str,
+        reader: &Reader,
     ) -> Result<Vec<Source>, StoreError> {
-        let rows: Vec<(String, String, String)> = on!(self, pool => sqlx::query_as(
-            "SELECT plugin, url, subdirectory FROM sources WHERE url = $1 AND subdirectory = $2 ORDER BY plugin",
-        )
+        let (all, partner, namespaces) = reader.columns();
+        let rows: Vec<(String, String, String)> = on!(self, pool => sqlx::query_as(concat!(
+            "SELECT s.plugin, s.url, s.subdirectory FROM sources s WHERE s.url = $4 AND s.subdirectory = $5 AND ",
+            shown!("$1", "$2", "$3"), " ORDER BY s.plugin",
+        ))
+        .bind(all)
+        .bind(partner)
+        .bind(&namespaces)
         .bind(url)
         .bind(subdirectory)
         .fetch_all(pool)
         .await)?;
-        let source = |(plugin, url, subdirectory)| {
-            Ok(Source {
-                plugin: read("sources.plugin", plugin)?,
-                url,
-                subdirectory,
+        rows.into_iter().map(Source::from_row).collect()
+    }
+
+    /// Where a plugin comes from.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn bound_source(&self, plugin: &PluginId) -> Result<Option<BoundSource>, StoreError> {
+        let row: Option<(String, String, String, String, i64)> = on!(self, pool => sqlx::query_as(
+            "SELECT s.plugin, s.url, s.subdirectory, n.partner, s.private FROM sources s \
+             JOIN namespaces n ON n.name = s.namespace WHERE s.plugin = $1",
+        )
+        .bind(plugin.to_string())
+        .fetch_optional(pool)
+        .await)?;
+        let bound = |(plugin, url, folder, partner, private)| {
+            Ok(BoundSource {
+                source: Source::from_row((plugin, url, folder))?,
+                partner: read("namespaces.partner", partner)?,
+                private: private != 0,
             })
         };
-        rows.into_iter().map(source).collect()
+        row.map(bound).transpose()
+    }
+
+    /// Shows a source to its partner and to auditors alone from now on, or to everybody: all its builds, older ones too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`].
+    pub async fn set_private(
+        &self,
+        plugin: &PluginId,
+        private: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        transaction!(self, tx => {
+            let done = sqlx::query("UPDATE sources SET private = $1 WHERE plugin = $2")
+                .bind(i64::from(private))
+                .bind(plugin.to_string())
+                .execute(&mut *tx)
+                .await?;
+            if done.rows_affected() == 0 {
+                return Err(missing("source", &plugin.to_string()));
+            }
+            let action = if private { "source.private" } else { "source.public" };
+            note!(tx, now, actor, action, plugin);
+        })
     }
 }

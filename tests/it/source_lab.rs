@@ -11,7 +11,7 @@ use plugfarm::config::{SourceConfig, SourceLimits};
 use plugfarm::model::{Failure, Target};
 use plugfarm::sandbox::{Cancel, ImageName, LogEvent};
 use plugfarm::source::{
-    Asker, Fetcher, Location, Request, RequestedRef, Source, Store, Subdirectory,
+    Access, Asker, Fetcher, Location, Request, RequestedRef, Source, Store, Subdirectory,
 };
 use tempfile::TempDir;
 
@@ -305,6 +305,7 @@ impl Sources {
             url,
             reference: given(reference).map(|text| RequestedRef::new(&text).unwrap()),
             subdirectory: given(subdirectory).map(|text| Subdirectory::new(&text).unwrap()),
+            access: Access::Settings,
         };
         let image = self.lab.image(ImageName::Fetcher, Target::Bookworm).await;
         let store = Store::open(self.data.path()).unwrap();

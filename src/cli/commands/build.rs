@@ -9,7 +9,7 @@ use crate::deb::inspect::Check;
 use crate::model::{Channel, Severity, printable};
 use crate::pipeline::{self, Observer, Parameters, PublishRequest, Report, Request};
 use crate::sandbox::{Cancel, Canceller};
-use crate::source::{RequestedRef, Subdirectory};
+use crate::source::{Access, RequestedRef, Subdirectory};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(in crate::cli) async fn run(
@@ -84,6 +84,7 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         location: locate(location)?,
         reference: reference.as_deref().map(RequestedRef::new).transpose()?,
         subdirectory: subdirectory.as_deref().map(Subdirectory::new).transpose()?,
+        access: Access::Settings,
         plugin: None,
         parameters: Parameters {
             namespace: namespace.clone(),

@@ -10,7 +10,7 @@ use crate::model::{Failure, FailureCode, Stage, Target};
 use crate::pipeline::{Conclusion, read_tree, take_folder};
 use crate::plugin::{self, CheckOptions, Checked, Known, PackageNames};
 use crate::sandbox::{Cancel, LogEvent};
-use crate::source::{Location, Request, RequestedRef, Source, Subdirectory};
+use crate::source::{Access, Location, Request, RequestedRef, Source, Subdirectory};
 
 pub(in crate::cli) async fn run(app: &App, arguments: &CheckArgs) -> anyhow::Result<Answer> {
     let located = locate(&arguments.source)?;
@@ -87,6 +87,7 @@ async fn fetch(app: &App, located: Located) -> anyhow::Result<Result<Source, Fai
                 url,
                 reference,
                 subdirectory,
+                access: Access::Settings,
             };
             let mut ignore = |_: LogEvent<'_>| {};
             Ok(fetcher.fetch(&request, &mut ignore, &Cancel::never()).await)

@@ -15,7 +15,7 @@ use crate::cli::output;
 use crate::cli::usage::WrongUsage;
 use crate::model::FailureCode;
 use crate::pipeline::now;
-use crate::sign::{Forecast, Keys, Passphrase, PublicKeys, forecast};
+use crate::sign::{Forecast, Keys, Passphrase, PublicKeys, Vault, forecast};
 
 pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Answer> {
     match command {
@@ -79,6 +79,10 @@ fn protect(app: &App, new: Option<&Path>, remove: bool) -> anyhow::Result<Answer
         }
     };
     let keys = keys_here(app)?;
+    let old = configured.as_deref().map(Passphrase::read).transpose();
+    let old = old.map_err(AppError::from)?;
+    Vault::protect(&app.secrets_folder(), old.as_ref(), passphrase.as_ref())
+        .map_err(AppError::from)?;
     keys.protect(passphrase.as_ref()).map_err(AppError::from)?;
     let mut said = match passphrase {
         Some(_) => "the secret keys are encrypted".to_owned(),

@@ -4,13 +4,14 @@
 mod attempts;
 mod disk;
 mod people;
+mod private;
 mod queue;
 mod submissions;
 
 use super::*;
 use crate::model::{
-    Actor, BuildId, BuildState, Channel, CommitId, FailureCode, Priority, Scope, Sha256, Stage,
-    Target, Timestamp,
+    Actor, BuildId, BuildState, Channel, CommitId, FailureCode, Namespace, PluginId, Priority,
+    Scope, Sha256, Stage, Target, Timestamp,
 };
 
 #[path = "../../../tests/it/postgres.rs"]
@@ -86,6 +87,7 @@ async fn keeps_its_promises(store: &Store) {
     queue::a_lock_keeps_its_first_reason(store).await;
     attempts::two_workers_never_get_one_build(store).await;
     queue::what_was_done_is_noted(store).await;
+    private::what_is_private_is_shown_to_its_partner_and_to_auditors(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,10 @@ pub(super) async fn a_plugin_comes_from_one_repository(store: &Store) {
         BuildState::Queued,
         "nothing took its place"
     );
-    let sources = store.sources_at(&first.url, "").await.unwrap();
+    let sources = store
+        .sources_at(&first.url, "", &Reader::Anybody)
+        .await
+        .unwrap();
     assert_eq!(sources[0].plugin, first.plugin);
 }
 
