@@ -98,8 +98,8 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .store
             .authenticate(Sha256::of(secret.trim().as_bytes()), now())
             .await?;
-        found
-            .map(Self)
-            .ok_or_else(|| unknown("the token is unknown, or has ended"))
+        let found = found.ok_or_else(|| unknown("the token is unknown, or has ended"))?;
+        api.load.token(&found.id)?;
+        Ok(Self(found))
     }
 }

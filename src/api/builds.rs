@@ -10,9 +10,8 @@ use utoipa::IntoParams;
 use super::auth::{Caller, Viewer};
 use super::problem::Problem;
 use super::{Api, State};
-use crate::model::{BuildId, Channel, PluginId, Priority, Scope, Target, Timestamp};
+use crate::model::{BuildId, BuildState, Channel, PluginId, Priority, Scope, Target};
 use crate::pipeline::now;
-use crate::queue::why as reason;
 use crate::source::{Asker, Location, RequestedRef, Subdirectory};
 use crate::store::{Build, Filter, Reader, Submission};
 use crate::wire::{self, Detailed, Submitted, Waits};
@@ -39,6 +38,7 @@ pub(super) async fn submit(
 ) -> Result<(StatusCode, Json<Submitted>), Problem> {
     let Json(asked) = body.map_err(|error| Problem::wrong(error.body_text()))?;
     let submission = check(&api, &caller, &headers, asked).await?;
+    api.load.submission(&submission.partner)?;
     let submitted = api.store.submit(&submission, now()).await?;
     api.changed.notify_one();
     let status = if submitted.fresh {
@@ -121,9 +121,10 @@ async fn check(
         subdirectory,
         reference: reference.map(|reference| reference.to_string()),
         target: target.unwrap_or(Target::Bookworm),
-        channel: channel(api, asked.channel.as_deref())?,
+        channel: channel(api, caller, asked.channel.as_deref())?,
         priority,
         idempotency_key: headers.get(KEY).map(key).transpose()?,
+        most_waiting: api.load.queued_per_partner(),
         actor: caller.actor(),
     })
 }
@@ -144,17 +145,21 @@ async fn known_plugin(
     }
 }
 
-fn channel(api: &Api, named: Option<&str>) -> Result<Channel, Problem> {
-    let found = match named {
-        Some(named) => api
-            .channels
-            .iter()
-            .find(|channel| channel.as_str() == named),
-        None => api.channels.first(),
-    };
-    found
-        .cloned()
-        .ok_or_else(|| Problem::wrong("the farm has no such channel"))
+/// The channel to publish in. What comes after the first takes what was promoted, and approved by people.
+fn channel(api: &Api, caller: &Caller, named: Option<&str>) -> Result<Channel, Problem> {
+    let first = api.channels.first();
+    let mut all = api.channels.iter();
+    let found = named.map_or(first, |named| all.find(|one| one.as_str() == named));
+    let found = found.ok_or_else(|| Problem::wrong("the farm has no such channel"))?;
+    if Some(found) != first && !caller.operates() {
+        let first = first.map_or("", Channel::as_str);
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("builds enter the channel {first}, and {found} takes what was promoted to it"),
+            "leave the channel out, and ask for the package to be promoted once it is tried",
+        ));
+    }
+    Ok(found.clone())
 }
 
 fn key(value: &axum::http::HeaderValue) -> Result<String, Problem> {
@@ -248,11 +253,11 @@ pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Deta
     ))]
 pub(super) async fn why(api: State, viewer: Viewer, id: Id) -> Result<Json<Waits>, Problem> {
     let build = find(&api, id, &viewer.0).await?;
-    let now = now();
-    let since = Timestamp::from_seconds(now.seconds() - crate::queue::MEMORY);
-    let view = api.store.queue(since).await?;
-    let found = reason(&view, &build.id, now);
-    Ok(Json(Waits::new(build.state.word(), found.as_ref())))
+    let wait = match build.state.is_final() {
+        true => None,
+        false => api.forecast.of(&api.store, &build.id, now()).await?,
+    };
+    Ok(Json(Waits::new(build.state.word(), wait.as_ref())))
 }
 
 /// Stop a build
@@ -279,6 +284,13 @@ pub(super) async fn cancel(api: State, caller: Caller, id: Id) -> Result<StatusC
 pub(super) async fn retry(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
     let build = find(&api, id, &caller.reader()).await?;
     caller.may(Scope::Manage, &build.plugin.namespace, &build.partner)?;
+    if build.state == BuildState::Quarantined && !caller.operates() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "the farm died too often while this build ran, and it is left alone",
+            "ask the farm's operator, who may try it again",
+        ));
+    }
     api.store.retry(&build.id, &caller.actor(), now()).await?;
     api.changed.notify_one();
     Ok(StatusCode::ACCEPTED)

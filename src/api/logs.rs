@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, header};
@@ -17,14 +17,13 @@ use utoipa::IntoParams;
 
 use super::auth::Viewer;
 use super::builds::{Id, find};
+use super::places::{Origin, Place};
 use super::problem::Problem;
+use super::tail::{BATCH, BATCH_BYTES, Tail};
 use super::{Api, State};
 use crate::model::{BuildId, LogLine};
-use crate::store::Attempt;
 use crate::wire::{Grown, Line};
 
-/// How many lines are sent at once.
-const BATCH: usize = 500;
 /// How often a build that waits is looked at for whoever reads its log.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -62,49 +61,15 @@ pub(super) async fn log(
     };
     let attempt = attempt.ok_or_else(|| Problem::missing("attempt"))?;
     let first = asked.from.unwrap_or(1).max(1);
-    let count = asked
-        .to
-        .map_or(usize::MAX, |to| (to + 1).saturating_sub(first));
-    let lines = lines(&api, &build.id, &attempt, first - 1, count).await;
-    let text: String = lines
-        .iter()
-        .map(|line| format!("{}\n", line.text))
-        .collect();
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
-}
-
-/// Lines of an attempt's log, from memory while it runs, else from its file. What was never written is not there.
-async fn lines(
-    api: &Api,
-    build: &BuildId,
-    attempt: &Attempt,
-    after: usize,
-    most: usize,
-) -> Vec<LogLine> {
-    if let Some(live) = api.live.log(build)
-        && live.number == attempt.number
-    {
-        return live.after(after, most);
-    }
-    let name = attempt.log.as_deref().unwrap_or("log");
-    let path = api.builds.join(attempt.id.as_str()).join(name);
-    let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<LogLine>> {
-        let file = BufReader::new(fs_err::File::open(path)?);
-        let lines = file.lines().enumerate().skip(after).take(most);
-        let line = |(at, text): (usize, std::io::Result<String>)| {
-            let number = u64::try_from(at + 1).unwrap_or(u64::MAX);
-            text.map(|text| LogLine { number, text })
-        };
-        lines.map(line).collect()
+    let last = asked.to.unwrap_or(usize::MAX);
+    let tail = Tail::open(&api, &build.id, &attempt, first - 1).await;
+    let text = stream::unfold((tail, last), async |(mut tail, last)| {
+        let lines = tail.read(last.saturating_sub(tail.after())).await;
+        let text: String = lines.iter().flat_map(|line| [&line.text, "\n"]).collect();
+        (!lines.is_empty()).then_some((Ok::<_, Infallible>(text), (tail, last)))
     });
-    match read.await {
-        Ok(Ok(lines)) => lines,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, build.id = %build, "a log cannot be read");
-            Vec::new()
-        }
-        Err(_) => Vec::new(),
-    }
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    Ok((kind, Body::from_stream(text)))
 }
 
 /// A build's log as it grows, over all its attempts, until the build has come to its end
@@ -118,8 +83,10 @@ pub(super) async fn live(
     api: State,
     viewer: Viewer,
     id: Id,
+    origin: Origin,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
+    let seat = api.load.reader(origin)?;
     let build = find(&api, id, &viewer.0).await?;
     let last = headers
         .get("last-event-id")
@@ -130,8 +97,10 @@ pub(super) async fn live(
         build: build.id,
         attempt,
         after,
+        tail: None,
         ready: VecDeque::new(),
         ended: false,
+        _place: seat,
     };
     Ok(Sse::new(reader.events()).keep_alive(KeepAlive::default()))
 }
@@ -150,8 +119,11 @@ struct Reader {
     attempt: u32,
     /// How many of them were.
     after: usize,
+    /// Its log, once it runs no more.
+    tail: Option<Tail>,
     ready: VecDeque<Event>,
     ended: bool,
+    _place: Place,
 }
 
 impl Reader {
@@ -175,7 +147,7 @@ impl Reader {
         {
             self.enter(log.number);
             if log.grows(self.after).await {
-                let lines = log.after(self.after, BATCH);
+                let lines = log.after(self.after, BATCH, BATCH_BYTES);
                 self.push(lines);
             } else {
                 // It has ended, and is taken away at once.
@@ -183,13 +155,27 @@ impl Reader {
             }
             return Ok(());
         }
+        if let Some(tail) = &mut self.tail {
+            let lines = tail.read(BATCH).await;
+            if !lines.is_empty() {
+                self.push(lines);
+                return Ok(());
+            }
+        }
         let found = self.api.store.build(&self.build).await?;
         let build = found.ok_or_else(|| Problem::missing("build"))?;
         let attempts = self.api.store.attempts(&self.build).await?;
+        // What runs is in memory, or about to be.
+        let ended = attempts.iter().filter(|one| one.ended_at.is_some());
         let first = self.attempt.max(1);
-        for attempt in attempts.iter().filter(|one| one.number >= first) {
+        for attempt in ended.filter(|one| one.number >= first) {
+            if self.tail.is_some() && attempt.number == self.attempt {
+                continue;
+            }
             self.enter(attempt.number);
-            let lines = lines(&self.api, &self.build, attempt, self.after, BATCH).await;
+            let mut tail = Tail::open(&self.api, &self.build, attempt, self.after).await;
+            let lines = tail.read(BATCH).await;
+            self.tail = Some(tail);
             if !lines.is_empty() {
                 self.push(lines);
                 return Ok(());
@@ -209,6 +195,7 @@ impl Reader {
         if self.attempt != attempt {
             self.attempt = attempt;
             self.after = 0;
+            self.tail = None;
         }
     }
 

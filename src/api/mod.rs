@@ -7,12 +7,17 @@
 mod artifacts;
 mod auth;
 mod builds;
+mod load;
 mod logs;
+mod places;
 mod problem;
+mod rate;
 mod repository;
 mod server;
 mod shapes;
+mod stall;
 mod status;
+mod tail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +25,7 @@ use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::sync::Notify;
@@ -31,10 +37,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::model::{BuildId, Channel, FarmName};
-use crate::queue::Live;
+use crate::queue::{Forecaster, Live};
 use crate::store::Store;
 use problem::Problem;
 
+pub use load::Load;
 pub use server::serve;
 
 /// The most bytes that a request may have.
@@ -60,6 +67,10 @@ pub struct Api {
     pub repository: Option<PathBuf>,
     /// Draws the id of a new build.
     pub new_id: fn() -> BuildId,
+    /// How much callers may ask for.
+    pub load: Arc<Load>,
+    /// Why what waits does.
+    pub forecast: Forecaster,
 }
 
 type State = axum::extract::State<Arc<Api>>;
@@ -87,6 +98,7 @@ impl Modify for Bearer {
 /// Everything that is served.
 pub fn router(api: Api) -> Router {
     let repository = api.repository.clone();
+    let load = Arc::clone(&api.load);
     let api = Arc::new(api);
     let quick = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(builds::submit, builds::list))
@@ -118,6 +130,7 @@ pub fn router(api: Api) -> Router {
     router
         .fallback(async || Problem::missing("page"))
         .method_not_allowed_fallback(async || Problem::method())
+        .layer(from_fn_with_state(load, load::limit))
         // A log is a stranger's text: no browser may take it for anything else.
         .layer(SetResponseHeaderLayer::if_not_present(
             HeaderName::from_static("x-content-type-options"),
@@ -136,6 +149,7 @@ mod tests {
         let store = Store::sqlite(&folder.path().join("farm.sqlite"))
             .await
             .unwrap();
+        let serve = crate::config::Config::default().serve;
         let api = Api {
             farm: FarmName::local(),
             store,
@@ -145,6 +159,8 @@ mod tests {
             builds: folder.path().to_owned(),
             repository: None,
             new_id: crate::pipeline::new_id,
+            load: Arc::new(Load::new(serve.limits, serve.proxies)),
+            forecast: Forecaster::new(crate::queue::Limits { workers: 2 }),
         };
         let request = axum::extract::Request::get("/openapi.json");
         let request = request.body(axum::body::Body::empty()).unwrap();

@@ -1,5 +1,7 @@
 //! From what went wrong to the problem document (RFC 9457) that says so.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +17,18 @@ impl Problem {
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             detail: detail.into(),
             hint: hint.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// What time alone mends.
+    pub(super) fn later(status: StatusCode, detail: impl Into<String>, wait: Duration) -> Self {
+        // A second too much is better than one too little.
+        let seconds = wait.as_secs() + 1;
+        let hint = format!("try again in {seconds} s");
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(status, detail, &hint)
         }
     }
 
@@ -60,6 +74,7 @@ impl From<StoreError> for Problem {
             | StoreError::Taken { .. }
             | StoreError::SourceBound { .. }
             | StoreError::LeaseLost { .. } => StatusCode::CONFLICT,
+            StoreError::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             StoreError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             StoreError::Full => StatusCode::INSUFFICIENT_STORAGE,
             StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -80,7 +95,12 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
+        if let Some(seconds) = retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::UNAUTHORIZED {

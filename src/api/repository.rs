@@ -102,6 +102,12 @@ fn subjects(envelope: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a path is in it.
+pub(super) fn is_in(path: &str) -> bool {
+    path.strip_prefix(PLACE)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
 async fn guard(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -1,6 +1,6 @@
 //! From what is stored to the shapes that the API promises.
 
-use crate::queue::Why;
+use crate::queue::Wait;
 use crate::store;
 use crate::wire::{Artifact, Attempt, Build, Publication, Stage, Waits};
 
@@ -72,18 +72,15 @@ impl From<store::Publication> for Publication {
 }
 
 impl Waits {
-    pub(super) fn new(state: &str, why: Option<&Why>) -> Self {
+    pub(super) fn new(state: &str, wait: Option<&Wait>) -> Self {
         Self {
             state: state.to_owned(),
-            reason: why.map_or_else(
+            reason: wait.map_or_else(
                 || format!("it does not wait: it is {state}"),
-                Why::to_string,
+                Wait::to_string,
             ),
-            ahead: match why {
-                Some(Why::Behind(count)) => Some(*count),
-                Some(Why::Next) => Some(0),
-                _ => None,
-            },
+            ahead: wait.and_then(|wait| wait.ahead),
+            expected_start: wait.and_then(|wait| Some(wait.start?.rfc3339())),
         }
     }
 }

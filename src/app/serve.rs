@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::{App, AppError};
-use crate::api::{self, Api};
+use crate::api::{self, Api, Load};
 use crate::evidence::Builder;
 use crate::pipeline::{Farm, new_id};
-use crate::queue::{Dispatcher, Live, Settings};
+use crate::queue::{Dispatcher, Forecaster, Limits, Live, Settings};
 use crate::sandbox::Cancel;
 use crate::secrets::Secrets;
 use crate::store::Store;
@@ -35,6 +35,7 @@ impl App {
             builder: Builder::Farm,
             ..self.farm().await?
         };
+        let serve = &self.config.serve;
         let (live, changed) = (Live::default(), Arc::new(Notify::new()));
         let api = Api {
             farm: self.config.farm.clone(),
@@ -45,10 +46,14 @@ impl App {
             builds: farm.builds.clone(),
             repository: farm.publisher.repository.folder().map(PathBuf::from),
             new_id,
+            load: Arc::new(Load::new(serve.limits.clone(), serve.proxies.clone())),
+            forecast: Forecaster::new(Limits {
+                workers: serve.workers,
+            }),
         };
         let settings = Settings {
-            workers: self.config.serve.workers,
-            quarantine_after: self.config.serve.quarantine_after,
+            workers: serve.workers,
+            quarantine_after: serve.quarantine_after,
             worker: self.instance()?,
         };
         // Attempts read disks and wait for signers: whoever asks the API must not wait for them.
@@ -68,7 +73,7 @@ impl App {
         );
         let working = Arc::new(dispatcher).run(stop.clone());
         let serving = async {
-            let served = api::serve(listener, api::router(api), stop).await;
+            let served = api::serve(listener, api::router(api), serve, stop).await;
             served.map_err(AppError::listen)
         };
         let ended = tokio::try_join!(serving, async { Ok(working.await?) });

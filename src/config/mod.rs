@@ -6,10 +6,11 @@ pub mod environment;
 mod limits;
 mod raw;
 mod raw_keep;
+mod raw_load;
 mod raw_s3;
 mod raw_serve;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +58,29 @@ pub struct ServeConfig {
     pub database: Option<String>,
     /// How many attempts of one build may die with the farm before it is left alone.
     pub quarantine_after: u32,
+    /// The proxies before it: what they say of whom they ask for, in `X-Forwarded-For`, is believed.
+    pub proxies: Vec<IpAddr>,
+    /// How much callers may ask of it.
+    pub limits: LoadLimits,
+}
+
+/// How much callers may ask of the server. An address is an IPv4 address, or the network of an IPv6 address (64 bits).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadLimits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address that is no proxy's.
+    pub connections_per_address: usize,
+    /// How many may read a log as it grows, at once.
+    pub log_readers: usize,
+    /// Likewise, from one address.
+    pub log_readers_per_address: usize,
+    /// Requests from one address, and with one token; a minute's may come at once.
+    pub requests_per_minute: u32,
+    /// Submissions of one partner; a minute's may come at once.
+    pub submissions_per_minute: u32,
+    /// How many builds of one partner may wait.
+    pub queued_per_partner: u32,
 }
 
 /// Where sources may come from, and how large they may be.
@@ -240,6 +264,16 @@ impl Default for Config {
                 workers: 2,
                 database: None,
                 quarantine_after: 3,
+                proxies: raw_load::local_proxies(),
+                limits: LoadLimits {
+                    connections: 1024,
+                    connections_per_address: 256,
+                    log_readers: 256,
+                    log_readers_per_address: 64,
+                    requests_per_minute: 3000,
+                    submissions_per_minute: 300,
+                    queued_per_partner: 1000,
+                },
             },
         }
     }

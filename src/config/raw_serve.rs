@@ -1,10 +1,11 @@
 //! The part of the configuration file about the farm as a service.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
 use super::raw::value_error;
+use super::raw_load::{RawLoad, check_load};
 use super::{ConfigError, ServeConfig};
 
 #[derive(Deserialize, Default)]
@@ -14,6 +15,8 @@ pub(super) struct RawServe {
     workers: Option<usize>,
     database: Option<String>,
     quarantine_after: Option<u32>,
+    proxies: Option<Vec<IpAddr>>,
+    limits: RawLoad,
 }
 
 /// Checks it.
@@ -26,6 +29,8 @@ pub(super) fn check_serve(
         workers: raw.workers.unwrap_or(defaults.workers),
         database: raw.database,
         quarantine_after: raw.quarantine_after.unwrap_or(defaults.quarantine_after),
+        proxies: raw.proxies.unwrap_or(defaults.proxies),
+        limits: check_load(raw.limits, defaults.limits)?,
     };
     if !(1..=64).contains(&config.workers) {
         return Err(value_error("serve.workers", "it must be between 1 and 64"));

@@ -106,7 +106,7 @@ impl Dispatcher {
         }
         self.stopping.store(true, Ordering::Relaxed);
         let began = Instant::now();
-        while !self.live.is_empty() && began.elapsed() < GRACE {
+        while self.live.len() > 0 && began.elapsed() < GRACE {
             self.live.cancel_all();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -150,6 +150,7 @@ impl Dispatcher {
             result: None,
             artifacts: Vec::new(),
             publication: None,
+            charged: false,
         };
         match self.store.end_attempt(&ended, now()).await {
             // Another farm was faster.
@@ -163,7 +164,7 @@ impl Dispatcher {
         let limits = Limits {
             workers: self.settings.workers,
         };
-        loop {
+        while self.live.len() < self.settings.workers {
             let now = now();
             let since = Timestamp::from_seconds(now.seconds() - MEMORY);
             let view = self.store.queue(since).await?;
@@ -172,6 +173,7 @@ impl Dispatcher {
             };
             self.begin(&build).await?;
         }
+        Ok(())
     }
 
     async fn begin(self: &Arc<Self>, id: &BuildId) -> Result<(), StoreError> {
@@ -295,6 +297,7 @@ impl Dispatcher {
             not_before: Timestamp::from_seconds(now.seconds() + pause),
             artifacts: artifacts(&report),
             publication: publication(&report, now),
+            charged: !stopped && code.is_none_or(is_billed),
             result: result(&report),
         }
     }
@@ -337,6 +340,11 @@ impl Dispatcher {
         }
         Ok(())
     }
+}
+
+/// Whether an attempt that ended with this code counts for the partner's share: what the partner stopped does too.
+fn is_billed(code: FailureCode) -> bool {
+    code == FailureCode::Cancelled || code.blame() == Blame::Partner
 }
 
 fn lease() -> Timestamp {

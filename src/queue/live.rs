@@ -39,11 +39,18 @@ impl LiveLog {
         self.length.send_modify(|(_, ended)| *ended = true);
     }
 
-    /// At most `most` lines after the first `after`.
+    /// At most `most` lines after the first `after`, and no more than it takes for `bytes`.
     #[must_use]
-    pub fn after(&self, after: usize, most: usize) -> Vec<LogLine> {
+    pub fn after(&self, after: usize, most: usize, bytes: usize) -> Vec<LogLine> {
         let lines = lock(&self.lines);
-        lines.iter().skip(after).take(most).cloned().collect()
+        let mut left = bytes;
+        let fits = |line: &&LogLine| {
+            let fits = left > 0;
+            left = left.saturating_sub(line.text.len().max(1));
+            fits
+        };
+        let found = lines.iter().skip(after).take(most).take_while(fits);
+        found.cloned().collect()
     }
 
     /// Waits until there are more than `after` lines, and says whether that will ever be.
@@ -101,8 +108,8 @@ impl Live {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        lock(&self.0).is_empty()
+    pub(super) fn len(&self) -> usize {
+        lock(&self.0).len()
     }
 }
 
@@ -122,7 +129,7 @@ mod tests {
         let reading = tokio::spawn(async move {
             let mut seen = Vec::new();
             while reader.grows(seen.len()).await {
-                seen.extend(reader.after(seen.len(), 2));
+                seen.extend(reader.after(seen.len(), 9, 2 * "line 1".len()));
             }
             seen
         });

@@ -1,16 +1,23 @@
 //! What runs next and why a build waits, and the workers that run it.
 //!
-//! [`decide`] is one pure function over what the store holds; the dispatcher asks it, and whoever wants to know why a build
-//! waits asks the same one. A build's next state is written before anything is done about it: whatever kills the farm, its
-//! next start finds the attempt, gives it up, and the build goes on.
+//! [`decide`] is one pure function over what the store holds; the dispatcher asks it. Whoever wants to know why a build waits
+//! gets a [`Forecast`], which goes on by the same rules. A build's next state is written before anything is done about it:
+//! whatever kills the farm, its next start finds the attempt, gives it up, and the build goes on.
 
 mod decide;
 mod dispatch;
+mod durations;
+mod forecast;
+mod forecaster;
 mod live;
 mod record;
 mod report;
 mod retry;
+#[cfg(test)]
+mod tests;
 
-pub use decide::{Limits, Why, decide, why};
+pub use decide::{Limits, decide};
 pub use dispatch::{Dispatcher, MEMORY, Settings};
+pub use forecast::{Forecast, Wait, Why};
+pub use forecaster::Forecaster;
 pub use live::{Live, LiveLog};

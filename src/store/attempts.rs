@@ -2,6 +2,7 @@
 
 use super::artifacts::{Artifact, Publication};
 use super::builds::go;
+use super::queue::charge;
 use super::{Store, StoreError, on, read, transaction};
 use crate::model::{Blame, BuildId, BuildState, CommitId, FailureCode, Timestamp};
 
@@ -100,6 +101,8 @@ pub struct Ended {
     pub artifacts: Vec<Artifact>,
     /// What was published.
     pub publication: Option<Publication>,
+    /// Whether it counts for the partner's share. What was the fault of the farm or of others does not.
+    pub charged: bool,
 }
 
 impl Store {
@@ -216,6 +219,9 @@ impl Store {
             .bind(build)
             .execute(&mut *tx)
             .await?;
+            if ended.charged {
+                charge!(tx, attempt, now);
+            }
             sqlx::query("DELETE FROM artifacts WHERE build = $1").bind(build).execute(&mut *tx).await?;
             for Artifact { name, sha256, size, .. } in &ended.artifacts {
                 sqlx::query("INSERT INTO artifacts (build, attempt, name, sha256, size) VALUES ($1, $2, $3, $4, $5)")

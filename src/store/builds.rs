@@ -96,6 +96,23 @@ impl Build {
     }
 }
 
+/// After every id.
+const LAST: &str = "g";
+
+/// Selects builds, newest first.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, partner, plugin, target, channel, priority, state, url, subdirectory, reference, commit_id, ",
+            "created_at, not_before, ended_at, result FROM builds WHERE ",
+            $which,
+            " AND EXISTS (SELECT 1 FROM sources s WHERE s.plugin = builds.plugin AND ",
+            shown!("$5", "$6", "$7"),
+            ") ORDER BY id DESC LIMIT $4"
+        )
+    };
+}
+
 /// Moves a build into another state, if that is legal. Gives the state that it was in.
 macro_rules! go {
     ($tx:expr, $build:expr, $next:expr) => {{
@@ -154,23 +171,23 @@ impl Store {
     /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
     pub async fn builds(&self, filter: &Filter) -> Result<Vec<Build>, StoreError> {
         let (all, partner, namespaces) = filter.reader.columns();
-        // Ids are UUIDs of version 7: their order is the builds'.
-        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(concat!(
-            "SELECT id, partner, plugin, target, channel, priority, state, url, subdirectory, reference, commit_id, \
-             created_at, not_before, ended_at, result FROM builds \
-             WHERE ($1 = '' OR plugin = $1) AND ($2 = '' OR state = $2) AND ($3 = '' OR id < $3) \
-             AND EXISTS (SELECT 1 FROM sources s WHERE s.plugin = builds.plugin AND ", shown!("$5", "$6", "$7"), ") \
-             ORDER BY id DESC LIMIT $4",
-        ))
-        .bind(filter.plugin.as_ref().map(ToString::to_string).unwrap_or_default())
-        .bind(filter.state.map(BuildState::word).unwrap_or_default())
-        .bind(filter.before.as_ref().map(BuildId::as_str).unwrap_or_default())
-        .bind(i64::from(filter.limit))
-        .bind(all)
-        .bind(partner)
-        .bind(&namespaces)
-        .fetch_all(pool)
-        .await)?;
+        // Ids are UUIDs of version 7: their order is the builds'. Each has an index of its own.
+        let sql = match (&filter.plugin, filter.state) {
+            (None, None) => select!("id < $1 AND $2 = $3"),
+            (Some(_), None) => select!("id < $1 AND plugin = $2 AND $3 = $3"),
+            (None, Some(_)) => select!("id < $1 AND $2 = $2 AND state = $3"),
+            (Some(_), Some(_)) => select!("id < $1 AND plugin = $2 AND state = $3"),
+        };
+        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(sql)
+            .bind(filter.before.as_ref().map_or(LAST, BuildId::as_str))
+            .bind(filter.plugin.as_ref().map(ToString::to_string).unwrap_or_default())
+            .bind(filter.state.map(BuildState::word).unwrap_or_default())
+            .bind(i64::from(filter.limit))
+            .bind(all)
+            .bind(partner)
+            .bind(&namespaces)
+            .fetch_all(pool)
+            .await)?;
         rows.into_iter().map(Build::from_row).collect()
     }
 

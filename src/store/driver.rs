@@ -17,6 +17,7 @@ type MigrationFile = (i64, &'static str, &'static str);
 /// SQLite's, in their order.
 const SQLITE: &[MigrationFile] = &[
     (1, "state", include_str!("migrations/sqlite/1_state.sql")),
+    (2, "queue", include_str!("migrations/sqlite/2_queue.sql")),
     (
         5,
         "exchange",
@@ -26,6 +27,7 @@ const SQLITE: &[MigrationFile] = &[
 /// PostgreSQL's, in their order.
 const POSTGRES: &[MigrationFile] = &[
     (1, "state", include_str!("migrations/postgres/1_state.sql")),
+    (2, "queue", include_str!("migrations/postgres/2_queue.sql")),
     (
         5,
         "exchange",

@@ -1,6 +1,6 @@
 //! What the farm's state does not let happen, and what keeps it from being read or written.
 
-use crate::model::{BuildId, BuildState, FailureCode, PluginId};
+use crate::model::{Actor, BuildId, BuildState, FailureCode, PluginId};
 
 /// The farm's state did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +90,14 @@ pub enum StoreError {
         /// Where it comes from.
         bound: String,
     },
+    /// As many of the partner's builds wait as may.
+    #[error("{waiting} builds of {partner} wait already, and no more may")]
+    QueueFull {
+        /// The partner.
+        partner: Actor,
+        /// How many wait.
+        waiting: u64,
+    },
     /// An idempotency key came again, with another request.
     #[error("this idempotency key was used already, for another request")]
     KeyReused,
@@ -112,6 +120,7 @@ impl StoreError {
             | Self::Taken { .. }
             | Self::NotOwner { .. }
             | Self::SourceBound { .. }
+            | Self::QueueFull { .. }
             | Self::KeyReused => FailureCode::Usage,
         }
     }
@@ -136,6 +145,9 @@ impl StoreError {
             Self::Taken { .. } => "use the one that is there, or another name",
             Self::NotOwner { .. } => "ask the farm's operator for a namespace of your own",
             Self::SourceBound { .. } => "ask the farm's operator if the plugin has moved",
+            Self::QueueFull { .. } => {
+                "wait until some have begun, or cancel those that are not needed any more"
+            }
             Self::KeyReused => "use a new key for a new request",
         }
     }

@@ -30,7 +30,7 @@ pub use builds::{Build, Filter};
 pub use driver::Store;
 pub use error::StoreError;
 pub use people::{NamespaceOwner, Partner};
-pub use queue::{QueueView, Running, Use, Waiting};
+pub use queue::{QueueView, Running, Took, Use, Waiting};
 pub use reader::Reader;
 pub use sources::{BoundSource, Source};
 pub use stages::StageRow;

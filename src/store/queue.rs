@@ -54,22 +54,60 @@ pub struct Running {
     pub started_at: Timestamp,
 }
 
-/// What an attempt used of the farm.
+/// What attempts used of the farm within a few minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
-    /// Whose it was.
+    /// Whose they were.
     pub partner: Actor,
-    /// How urgent it was.
+    /// How urgent they were.
     pub priority: Priority,
-    /// How long it took, in seconds.
+    /// How long they took all together, in seconds.
     pub seconds: u64,
-    /// When it ended.
-    pub ended_at: Timestamp,
+    /// How many they were.
+    pub attempts: u64,
+    /// When they ended.
+    pub at: Timestamp,
 }
 
+/// How long an attempt took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Took {
+    /// What it built.
+    pub plugin: PluginId,
+    /// In seconds.
+    pub seconds: u64,
+}
+
+/// How long a piece of time is, in seconds, in which what was used is added up.
+pub(super) const PIECE: i64 = 600;
+/// How long what was used is remembered, in pieces.
+pub(super) const REMEMBERED: i64 = 7 * 144;
+
+/// Adds what an attempt used to what its partner has, in a transaction.
+macro_rules! charge {
+    ($tx:expr, $attempt:expr, $now:expr) => {{
+        let piece = $now.seconds() / $crate::store::queue::PIECE;
+        sqlx::query(
+            "INSERT INTO used (partner, priority, piece, seconds, attempts) \
+             SELECT b.partner, b.priority, $1, $2 - a.started_at, 1 FROM attempts a JOIN builds b ON b.id = a.build \
+             WHERE a.id = $3 ON CONFLICT (partner, priority, piece) \
+             DO UPDATE SET seconds = used.seconds + excluded.seconds, attempts = used.attempts + 1",
+        )
+        .bind(piece)
+        .bind($now.seconds())
+        .bind($attempt)
+        .execute(&mut *$tx)
+        .await?;
+        sqlx::query("DELETE FROM used WHERE piece < $1")
+            .bind(piece - $crate::store::queue::REMEMBERED)
+            .execute(&mut *$tx)
+            .await?;
+    }};
+}
+pub(super) use charge;
+
 impl Store {
-    /// What the queue decides from; of what was used, that which ended after `since` and was no fault of the farm's or of
-    /// others, which are billed to nobody.
+    /// What the queue decides from; of what was used, that which ended after `since`.
     ///
     /// # Errors
     ///
@@ -126,23 +164,45 @@ impl Store {
     }
 
     async fn used(&self, since: Timestamp) -> Result<Vec<Use>, StoreError> {
-        let rows: Vec<(String, String, i64, i64)> = on!(self, pool => sqlx::query_as(
-            "SELECT b.partner, b.priority, a.ended_at - a.started_at, a.ended_at \
-             FROM attempts a JOIN builds b ON b.id = a.build \
-             WHERE a.ended_at > $1 AND a.state <> 'lost' AND COALESCE(a.blame, 'partner') = 'partner'",
+        let rows: Vec<(String, String, i64, i64, i64)> = on!(self, pool => sqlx::query_as(
+            "SELECT partner, priority, piece, seconds, attempts FROM used WHERE piece >= $1",
         )
-        .bind(since.seconds())
+        .bind(since.seconds() / PIECE)
         .fetch_all(pool)
         .await)?;
-        let used = |(partner, priority, seconds, ended): (String, String, i64, i64)| {
-            Ok(Use {
-                partner: read("builds.partner", partner)?,
-                priority: read("builds.priority", priority)?,
-                seconds: u64::try_from(seconds).unwrap_or(0),
-                ended_at: Timestamp::from_seconds(ended),
+        let used =
+            |(partner, priority, piece, seconds, attempts): (String, String, i64, i64, i64)| {
+                Ok(Use {
+                    partner: read("used.partner", partner)?,
+                    priority: read("used.priority", priority)?,
+                    seconds: u64::try_from(seconds).unwrap_or(0),
+                    attempts: u64::try_from(attempts).unwrap_or(0),
+                    at: Timestamp::from_seconds((piece + 1) * PIECE),
+                })
+            };
+        rows.into_iter().map(used).collect()
+    }
+
+    /// How long the last `count` attempts took that gave a package.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn took(&self, count: u32) -> Result<Vec<Took>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(self, pool => sqlx::query_as(
+            "SELECT b.plugin, a.ended_at - a.started_at FROM attempts a JOIN builds b ON b.id = a.build \
+             WHERE a.ended_at IS NOT NULL AND a.state = 'succeeded' ORDER BY a.ended_at DESC LIMIT $1",
+        )
+        .bind(i64::from(count))
+        .fetch_all(pool)
+        .await)?;
+        let took = |(plugin, seconds)| {
+            Ok(Took {
+                plugin: read("builds.plugin", plugin)?,
+                seconds: u64::try_from(seconds).unwrap_or(0).max(1),
             })
         };
-        rows.into_iter().map(used).collect()
+        rows.into_iter().map(took).collect()
     }
 
     /// Whose fault the last `count` attempts were that did not die, newest first; none for one that succeeded.

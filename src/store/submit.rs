@@ -29,6 +29,8 @@ pub struct Submission {
     pub idempotency_key: Option<String>,
     /// Who asks, for the audit.
     pub actor: String,
+    /// How many builds of the partner may wait, this one too.
+    pub most_waiting: u32,
 }
 
 /// What became of a submission.
@@ -63,13 +65,36 @@ impl Submission {
     }
 }
 
+/// Refuses a submission of a partner of whom as many builds wait as may.
+macro_rules! has_room {
+    ($tx:expr, $submission:expr) => {{
+        let Submission {
+            partner,
+            most_waiting,
+            ..
+        } = $submission;
+        let (waiting,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM builds WHERE partner = $1 AND state IN ('queued', 'parked')",
+        )
+        .bind(partner.as_str())
+        .fetch_one(&mut *$tx)
+        .await?;
+        if waiting >= i64::from(*most_waiting) {
+            return Err(StoreError::QueueFull {
+                partner: partner.clone(),
+                waiting: waiting.unsigned_abs(),
+            });
+        }
+    }};
+}
+
 impl Store {
     /// Puts a build into the queue. An older one of the same plugin, target and channel that still waits is superseded. A
     /// plugin's first submission binds it to its repository.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotOwner`], [`StoreError::SourceBound`], [`StoreError::KeyReused`].
+    /// [`StoreError::NotOwner`], [`StoreError::SourceBound`], [`StoreError::QueueFull`], [`StoreError::KeyReused`].
     pub async fn submit(
         &self,
         submission: &Submission,
@@ -131,7 +156,7 @@ impl Store {
             }
             let older: Vec<(String,)> = sqlx::query_as(
                 "UPDATE builds SET state = 'superseded', ended_at = $1 \
-                 WHERE plugin = $2 AND target = $3 AND channel = $4 AND state = 'queued' RETURNING id",
+                 WHERE plugin = $2 AND target = $3 AND channel = $4 AND state IN ('queued', 'parked') RETURNING id",
             )
             .bind(now.seconds())
             .bind(&plugin_text)
@@ -139,6 +164,7 @@ impl Store {
             .bind(channel.as_str())
             .fetch_all(&mut *tx)
             .await?;
+            has_room!(tx, submission);
             let done = sqlx::query(
                 "INSERT INTO builds (id, partner, plugin, target, channel, priority, state, url, subdirectory, reference, \
                  created_at, queued_at, not_before, idempotency_key, request_digest) \

@@ -209,6 +209,8 @@ pub struct Waits {
     pub state: String,
     /// The reason, in a sentence.
     pub reason: String,
-    /// How many builds begin before it, where that is what it waits for.
+    /// How many builds are expected to begin before it.
     pub ahead: Option<usize>,
+    /// When it is expected to begin: an estimate from how long builds took lately.
+    pub expected_start: Option<String>,
 }

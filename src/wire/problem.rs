@@ -14,4 +14,7 @@ pub struct Problem {
     pub detail: String,
     /// What to do next.
     pub hint: String,
+    /// In how many seconds to try again, where time alone mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }

@@ -36,6 +36,7 @@ mod foreign_lab;
 mod fuzz;
 mod interruption;
 mod killed_decisions;
+mod load;
 mod object_store;
 mod plugin_format;
 mod postgres;

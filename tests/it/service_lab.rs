@@ -52,12 +52,17 @@ impl Answer {
 impl Service {
     /// A farm with these settings, which does not serve yet.
     pub(crate) async fn new(settings: &str) -> Self {
+        Self::with_repository("", settings).await
+    }
+
+    /// Likewise, with more settings of the repository, such as `, channels: [testing, stable]`.
+    pub(crate) async fn with_repository(repository: &str, settings: &str) -> Self {
         let mut sources = Sources::new().await;
         let git = sources.git_daemon();
         let address = format!("{}:{}", sources.address, free_port(&sources.address));
         let farm = TestFarm::new();
         let config = format!(
-            "repository: {{url: 'http://{address}/apt'}}\nsource: {{private_networks: true}}\n{settings}"
+            "repository: {{url: 'http://{address}/apt'{repository}}}\nsource: {{private_networks: true}}\n{settings}"
         );
         fs::write(farm.config(), config).unwrap();
         Self {
@@ -72,6 +77,14 @@ impl Service {
     /// A folder that goes away with it.
     pub(crate) fn folder(&self) -> &Path {
         self.sources.root.path()
+    }
+
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        let patience = Some(Duration::from_secs(300));
+        stream.set_read_timeout(patience).unwrap();
+        stream
     }
 
     pub(crate) fn url(&self) -> String {
@@ -183,10 +196,7 @@ impl Service {
 
     /// HTTP/1.0: the answer is all that comes until the end.
     fn ask(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(300)))
-            .unwrap();
+        let mut stream = self.connect();
         stream.write_all(request.as_bytes()).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();

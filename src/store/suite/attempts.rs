@@ -72,7 +72,12 @@ pub(super) async fn an_attempt_leaves_everything_or_nothing(store: &Store) {
         Some(publication)
     );
     let used = store.queue(at(0)).await.unwrap().used;
-    assert!(used.iter().any(|used| used.seconds == 9), "{used:?}");
+    assert_eq!((used[0].seconds, used[0].attempts), (9, 1), "{used:?}");
+    let took = store.took(9).await.unwrap();
+    assert_eq!(
+        (took[0].plugin.to_string().as_str(), took[0].seconds),
+        ("demo/whole", 9)
+    );
 }
 
 pub(super) async fn what_is_not_legal_changes_nothing(store: &Store) {
@@ -103,6 +108,10 @@ pub(super) async fn a_dead_workers_attempt_is_lost_once(store: &Store) {
     let lost = of(store.lost(None, at(3 * LEASE)).await.unwrap()).unwrap();
     assert_eq!((lost.attempt.clone(), lost.times), (id(10_500), 1));
     let gone = ended(500, 10_500, AttemptState::Lost, BuildState::Queued);
+    let gone = Ended {
+        charged: false,
+        ..gone
+    };
     store.end_attempt(&gone, at(100)).await.unwrap();
     // Whoever was believed dead and is not learns that it is not its build any more.
     for refused in [
@@ -120,8 +129,18 @@ pub(super) async fn a_dead_workers_attempt_is_lost_once(store: &Store) {
     );
     let lost = of(store.lost(None, at(999)).await.unwrap()).unwrap();
     assert_eq!((lost.attempt, lost.times), (id(10_501), 2));
+    let before = store.queue(at(0)).await.unwrap().used;
     let end = ended(500, 10_501, AttemptState::Lost, BuildState::Quarantined);
+    let end = Ended {
+        charged: false,
+        ..end
+    };
     store.end_attempt(&end, at(999)).await.unwrap();
+    assert_eq!(
+        store.queue(at(0)).await.unwrap().used,
+        before,
+        "nobody pays for it"
+    );
 }
 
 pub(super) async fn a_build_is_stopped_and_tried_again(store: &Store) {

@@ -46,6 +46,7 @@ fn submission(number: u64, plugin: &str) -> Submission {
         priority: Priority::Normal,
         idempotency_key: None,
         actor: "token:1".to_owned(),
+        most_waiting: 100,
     }
 }
 
@@ -61,6 +62,7 @@ fn ended(build: u64, attempt: u64, state: AttemptState, next: BuildState) -> End
         result: Some("{}".to_owned()),
         artifacts: Vec::new(),
         publication: None,
+        charged: true,
     }
 }
 
@@ -79,6 +81,8 @@ async fn keeps_its_promises(store: &Store) {
     submissions::a_plugin_comes_from_one_repository(store).await;
     submissions::the_same_key_is_the_same_build(store).await;
     submissions::a_newer_build_takes_an_older_ones_place(store).await;
+    submissions::a_partner_has_so_many_builds_wait(store).await;
+    submissions::lists_are_by_plugin_and_by_state(store).await;
     attempts::an_attempt_leaves_everything_or_nothing(store).await;
     attempts::what_is_not_legal_changes_nothing(store).await;
     attempts::a_dead_workers_attempt_is_lost_once(store).await;

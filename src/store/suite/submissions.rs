@@ -85,3 +85,59 @@ async fn begin_if(store: &Store, wanted: bool, build: u64) {
         begin(store, build, build + 10_000).await;
     }
 }
+
+pub(super) async fn a_partner_has_so_many_builds_wait(store: &Store) {
+    let waiting = store.queue(at(0)).await.unwrap().waiting.len();
+    let most_waiting = u32::try_from(waiting).unwrap() + 1;
+    let limited = |number, plugin| Submission {
+        most_waiting,
+        ..submission(number, plugin)
+    };
+    store
+        .submit(&limited(320, "demo/last"), at(0))
+        .await
+        .unwrap();
+    let refused = store
+        .submit(&limited(321, "demo/more"), at(0))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!("{most_waiting} builds of acme wait already, and no more may")
+    );
+    // What takes a place that is freed by it is no more than before.
+    store
+        .submit(&limited(322, "demo/last"), at(0))
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .sources_at("https://git.example.org/demo/more", "", &Reader::Everything)
+            .await
+            .unwrap(),
+        []
+    );
+}
+
+pub(super) async fn lists_are_by_plugin_and_by_state(store: &Store) {
+    let list = async |plugin: Option<&str>, state, before| {
+        let filter = Filter {
+            plugin: plugin.map(|plugin| plugin.parse().unwrap()),
+            state,
+            before,
+            limit: 2,
+            ..Filter::default()
+        };
+        let builds = store.builds(&filter).await.unwrap();
+        builds.into_iter().map(|build| build.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(None, None, None).await, [id(322), id(320)]);
+    assert_eq!(list(None, None, Some(id(322))).await, [id(320), id(303)]);
+    assert_eq!(
+        list(Some("demo/last"), None, Some(id(322))).await,
+        [id(320)]
+    );
+    let superseded = Some(BuildState::Superseded);
+    assert_eq!(list(None, superseded, None).await, [id(320), id(301)]);
+    assert_eq!(list(Some("demo/last"), superseded, None).await, [id(320)]);
+}
