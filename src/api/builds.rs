@@ -253,9 +253,13 @@ pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Deta
     ))]
 pub(super) async fn why(api: State, viewer: Viewer, id: Id) -> Result<Json<Waits>, Problem> {
     let build = find(&api, id, &viewer.0).await?;
-    let wait = match build.state.is_final() {
-        true => None,
-        false => api.forecast.of(&api.store, &build.id, now()).await?,
+    let wait = match build.state {
+        BuildState::Queued => api.forecast.of(&api.store, &build.id, now()).await?,
+        BuildState::Parked => {
+            let awaited = api.store.awaited(&build.id, &viewer.0).await?;
+            return Ok(Json(Waits::parked(&awaited)));
+        }
+        _ => None,
     };
     Ok(Json(Waits::new(build.state.word(), wait.as_ref())))
 }

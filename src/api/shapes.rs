@@ -1,12 +1,13 @@
 //! From what is stored to the shapes that the API promises.
 
+use crate::model::BuildState;
 use crate::queue::Wait;
 use crate::store;
 use crate::wire::{Artifact, Attempt, Build, Publication, Stage, Waits};
 
 impl From<store::Build> for Build {
     fn from(build: store::Build) -> Self {
-        let waits = build.state == crate::model::BuildState::Queued;
+        let waits = build.state == BuildState::Queued;
         Self {
             id: build.id.to_string(),
             partner: build.partner.to_string(),
@@ -81,6 +82,26 @@ impl Waits {
             ),
             ahead: wait.and_then(|wait| wait.ahead),
             expected_start: wait.and_then(|wait| Some(wait.start?.rfc3339())),
+            awaits: Vec::new(),
+        }
+    }
+
+    /// Why a parked build waits.
+    pub(super) fn parked(awaited: &[store::Awaited]) -> Self {
+        let each = awaited.iter().map(|one| match &one.last {
+            None => format!("{}, which nobody has submitted", one.plugin),
+            Some((build, state)) => format!("{}, whose build {build} is {state}", one.plugin),
+        });
+        let each: Vec<_> = each.collect();
+        Self {
+            state: BuildState::Parked.to_string(),
+            reason: format!(
+                "it depends on {}; once that is published, it goes on by itself",
+                each.join(", and on ")
+            ),
+            ahead: None,
+            expected_start: None,
+            awaits: awaited.iter().map(|one| one.plugin.to_string()).collect(),
         }
     }
 }

@@ -7,6 +7,8 @@ use super::text::word_type;
 pub enum BuildState {
     /// It waits: for its turn, or for the time of its next attempt.
     Queued,
+    /// It waits for plugins that it depends on and that are not published yet.
+    Parked,
     /// An attempt is under way.
     Running,
     /// It was built, and published.
@@ -24,8 +26,9 @@ pub enum BuildState {
 word_type!(
     BuildState,
     "state of a build",
-    "it must be queued, running, succeeded, failed, cancelled, superseded or quarantined",
+    "it must be queued, parked, running, succeeded, failed, cancelled, superseded or quarantined",
     Queued = "queued",
+    Parked = "parked",
     Running = "running",
     Succeeded = "succeeded",
     Failed = "failed",
@@ -38,7 +41,7 @@ impl BuildState {
     /// Whether nothing more happens unless somebody asks for it.
     #[must_use]
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Running)
+        !matches!(self, Self::Queued | Self::Parked | Self::Running)
     }
 
     /// Whether a build in this state may go into `next`.
@@ -46,6 +49,10 @@ impl BuildState {
     pub fn can_become(self, next: Self) -> bool {
         match self {
             Self::Queued => matches!(next, Self::Running | Self::Cancelled | Self::Superseded),
+            Self::Parked => !matches!(
+                next,
+                Self::Parked | Self::Running | Self::Succeeded | Self::Quarantined
+            ),
             Self::Running => !matches!(next, Self::Running | Self::Superseded),
             Self::Failed | Self::Cancelled | Self::Quarantined => next == Self::Queued,
             Self::Succeeded | Self::Superseded => false,

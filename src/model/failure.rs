@@ -126,6 +126,10 @@ failure_codes! {
     SourceInvalid = "source-invalid", Partner;
     /// The farm's policy refuses the URL (scheme, address range, unpinned host key).
     PolicyRejected = "policy-rejected", Partner;
+    /// It depends on plugins that are not published yet.
+    DependencyMissing = "dep-wait", Partner;
+    /// It depends on itself, by way of other plugins.
+    DependencyCycle = "dep-cycle", Partner;
     /// A check of severity `refuse` found something.
     CheckRefused = "check-refused", Partner;
     /// The rules exited with a status other than 0.

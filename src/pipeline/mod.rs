@@ -7,6 +7,7 @@
 mod assemble;
 mod attempt;
 mod check;
+mod dependencies;
 mod fetch;
 mod inspect;
 mod limits;
@@ -26,6 +27,7 @@ use std::path::Path;
 
 pub use attempt::{Farm, Publisher, now};
 pub use check::read_tree;
+pub use dependencies::is_published;
 pub use fetch::take_folder;
 pub use observer::Observer;
 pub use publish::publish_packages;
@@ -125,6 +127,7 @@ async fn journey(attempt: &mut Attempt<'_>, request: &Request) -> Result<(), Fai
     let checked = check::run(attempt, parameters, fetched)?;
     check::is_expected(&checked, request.plugin.as_ref())?;
     version::foresee(attempt, &checked)?;
+    dependencies::are_published(attempt, request, &checked)?;
     let ran = run::run(attempt, checked, None).await?;
     let inspected = inspect::run(attempt, parameters, ran).await?;
     let assembled = assemble::run(attempt, parameters, inspected, None)?;

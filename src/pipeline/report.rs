@@ -114,6 +114,9 @@ pub struct Report {
     pub target: Target,
     /// The commit that was built.
     pub commit: Option<CommitId>,
+    /// The plugins that it depends on, and that have to be published first.
+    #[serde(skip)]
+    pub awaits: Vec<PluginId>,
     /// The digest of the source tar.
     pub source_sha256: Option<Sha256>,
     /// The package first, then its evidence.
@@ -140,6 +143,7 @@ impl Report {
             version: None,
             target,
             commit: None,
+            awaits: Vec::new(),
             source_sha256: None,
             artifacts: Vec::new(),
             findings: Vec::new(),

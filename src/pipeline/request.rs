@@ -46,4 +46,6 @@ pub struct PublishRequest {
     pub channel: Channel,
     /// Whether a source that no commit holds may be published.
     pub unpinned: bool,
+    /// Whether the plugins that it depends on have to be published in the same suite before it is built.
+    pub after_dependencies: bool,
 }

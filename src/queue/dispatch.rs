@@ -1,7 +1,7 @@
 //! The workers: each runs one attempt at a time through the pipeline, under a lease.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -46,15 +46,17 @@ pub struct Settings {
 
 /// Works off the queue.
 pub struct Dispatcher {
-    store: Store,
+    pub(super) store: Store,
     secrets: Secrets,
-    farm: Arc<Farm>,
+    pub(super) farm: Arc<Farm>,
     live: Live,
     settings: Settings,
     /// Where attempts run: they may block, and hold up nobody else there.
     builds: Handle,
-    changed: Arc<Notify>,
+    pub(super) changed: Arc<Notify>,
     stopping: AtomicBool,
+    /// When the farm was tried last.
+    checked: Mutex<Option<Instant>>,
 }
 
 impl Dispatcher {
@@ -76,6 +78,7 @@ impl Dispatcher {
             builds,
             changed,
             stopping: AtomicBool::new(false),
+            checked: Mutex::new(None),
         }
     }
 
@@ -87,6 +90,8 @@ impl Dispatcher {
     /// What the store says when the farm starts. Later the farm waits for it to get well.
     pub async fn run(self: Arc<Self>, mut stop: Cancel) -> Result<(), StoreError> {
         self.recover(Some(&self.settings.worker)).await?;
+        // Nothing hostile is run before it is known that it would be confined.
+        self.check_if_due().await?;
         let mut swept = Instant::now();
         while !stop.is_cancelled() {
             if let Err(error) = self.begin_all().await {
@@ -99,7 +104,7 @@ impl Dispatcher {
             }
             if swept.elapsed() > SWEEP {
                 swept = Instant::now();
-                if let Err(error) = self.recover(None).await {
+                if let Err(error) = self.look_after().await {
                     tracing::error!(%error, "what dead attempts left cannot be taken up; trying again");
                 }
             }
@@ -111,6 +116,23 @@ impl Dispatcher {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+
+    /// What is done every minute.
+    async fn look_after(&self) -> Result<(), StoreError> {
+        self.recover(None).await?;
+        self.check_if_due().await
+    }
+
+    /// Whether the farm was not tried for so long.
+    pub(super) fn not_checked_for(&self, time: Duration) -> bool {
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.is_none_or(|checked| checked.elapsed() >= time)
+    }
+
+    /// Notes when the farm was tried.
+    pub(super) fn checked(&self, at: Instant) {
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 
     /// Takes up what attempts left whose worker is dead: those of `own`, and those whose lease has run out.
@@ -126,7 +148,7 @@ impl Dispatcher {
                 self.give_up(&lost).await?;
             }
         }
-        Ok(())
+        self.look_at_parked().await
     }
 
     async fn give_up(&self, lost: &Lost) -> Result<(), StoreError> {
@@ -150,6 +172,7 @@ impl Dispatcher {
             result: None,
             artifacts: Vec::new(),
             publication: None,
+            awaits: Vec::new(),
             charged: false,
         };
         match self.store.end_attempt(&ended, now()).await {
@@ -281,6 +304,9 @@ impl Dispatcher {
                 (AttemptState::Cancelled, BuildState::Queued, None)
             }
             (Outcome::Cancelled, _) => (AttemptState::Cancelled, BuildState::Cancelled, None),
+            (Outcome::Failed, _) if code == Some(FailureCode::DependencyMissing) => {
+                (AttemptState::Failed, BuildState::Parked, None)
+            }
             (Outcome::Failed, Some(pause)) => {
                 (AttemptState::Failed, BuildState::Queued, Some(pause))
             }
@@ -299,6 +325,7 @@ impl Dispatcher {
             publication: publication(&report, now),
             charged: !stopped && code.is_none_or(is_billed),
             result: result(&report),
+            awaits: report.awaits,
         }
     }
 
@@ -318,11 +345,24 @@ impl Dispatcher {
                 }
             }
         }
+        if ended.next == BuildState::Parked
+            && let Err(error) = self.look_at_parked().await
+        {
+            tracing::error!(%error, "what is parked could not be looked at; the next sweep does");
+        }
         if ended.code.is_some_and(|code| code.blame() == Blame::Farm)
-            && let Err(error) = self.lock_if_broken(ended).await
+            && let Err(error) = self.doubt(ended).await
         {
             tracing::error!(%error, "the queue could not be locked");
         }
+    }
+
+    /// After a fault of the farm's: is it well?
+    async fn doubt(&self, ended: &Ended) -> Result<(), StoreError> {
+        if ended.code != Some(FailureCode::Cancelled) {
+            self.check_after_fault().await?;
+        }
+        self.lock_if_broken(ended).await
     }
 
     /// Locks the queue when the farm itself fails again and again: builds would only fail too.

@@ -4,15 +4,18 @@
 //! gets a [`Forecast`], which goes on by the same rules. A build's next state is written before anything is done about it:
 //! whatever kills the farm, its next start finds the attempt, gives it up, and the build goes on.
 
+mod cycle;
 mod decide;
 mod dispatch;
 mod durations;
 mod forecast;
 mod forecaster;
 mod live;
+mod parking;
 mod record;
 mod report;
 mod retry;
+mod selfcheck;
 #[cfg(test)]
 mod tests;
 

@@ -31,6 +31,7 @@ pub(super) fn request(build: &Build, access: Access) -> Result<Request, String> 
         publish: Some(PublishRequest {
             channel: build.channel.clone(),
             unpinned: false,
+            after_dependencies: true,
         }),
     })
 }

@@ -115,6 +115,23 @@ impl Repository {
         Ok(names)
     }
 
+    /// Whether hosts that follow `suite` can get `package`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn offers(&self, suite: &Suite, package: &str) -> Result<bool, RepoError> {
+        let found = match self.root()? {
+            Some(root) => root
+                .catalog(self.storage())?
+                .ledger
+                .of(self.storage(), package)?,
+            None => self.old_entries()?,
+        };
+        let mut found = found.iter();
+        Ok(found.any(|entry| entry.published.package == package && entry.listing(suite).is_some()))
+    }
+
     /// What was ever published as `package` for `target`, in any channel, oldest first.
     ///
     /// # Errors

@@ -2,9 +2,10 @@
 
 use super::artifacts::{Artifact, Publication};
 use super::builds::go;
+use super::parked::{park, wake};
 use super::queue::charge;
 use super::{Store, StoreError, on, read, transaction};
-use crate::model::{Blame, BuildId, BuildState, CommitId, FailureCode, Timestamp};
+use crate::model::{Blame, BuildId, BuildState, CommitId, FailureCode, PluginId, Timestamp};
 
 /// Where an attempt is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub struct Ended {
     pub artifacts: Vec<Artifact>,
     /// What was published.
     pub publication: Option<Publication>,
+    /// If the build is parked: the plugins that it waits for.
+    pub awaits: Vec<PluginId>,
     /// Whether it counts for the partner's share. What was the fault of the farm or of others does not.
     pub charged: bool,
 }
@@ -219,6 +222,7 @@ impl Store {
             .bind(build)
             .execute(&mut *tx)
             .await?;
+            park!(tx, build, &ended.awaits);
             if ended.charged {
                 charge!(tx, attempt, now);
             }
@@ -244,6 +248,12 @@ impl Store {
                 .bind(now.seconds())
                 .execute(&mut *tx)
                 .await?;
+                let (plugin, channel, target): (String, String, String) =
+                    sqlx::query_as("SELECT plugin, channel, target FROM builds WHERE id = $1")
+                        .bind(build)
+                        .fetch_one(&mut *tx)
+                        .await?;
+                wake!(tx, now, plugin, channel, target);
             }
         })
     }

@@ -50,7 +50,7 @@ pub struct Build {
     pub channel: String,
     /// urgent, normal or low.
     pub priority: String,
-    /// queued, running, succeeded, failed, cancelled, superseded or quarantined.
+    /// queued, parked, running, succeeded, failed, cancelled, superseded or quarantined.
     pub state: String,
     /// The repository.
     pub url: String,
@@ -213,4 +213,7 @@ pub struct Waits {
     pub ahead: Option<usize>,
     /// When it is expected to begin: an estimate from how long builds took lately.
     pub expected_start: Option<String>,
+    /// The plugins that it depends on and that are not published yet.
+    #[serde(default)]
+    pub awaits: Vec<String>,
 }

@@ -38,6 +38,7 @@ mod interruption;
 mod killed_decisions;
 mod load;
 mod object_store;
+mod parking;
 mod plugin_format;
 mod postgres;
 mod previews;

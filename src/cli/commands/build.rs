@@ -96,6 +96,7 @@ fn request(app: &App, arguments: &BuildArgs) -> anyhow::Result<Request> {
         publish: arguments.publish.then_some(PublishRequest {
             channel,
             unpinned: arguments.unpinned,
+            after_dependencies: false,
         }),
     })
 }

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod disk;
+mod parked;
 mod people;
 mod private;
 mod queue;
@@ -62,6 +63,7 @@ fn ended(build: u64, attempt: u64, state: AttemptState, next: BuildState) -> End
         result: Some("{}".to_owned()),
         artifacts: Vec::new(),
         publication: None,
+        awaits: Vec::new(),
         charged: true,
     }
 }
@@ -87,6 +89,7 @@ async fn keeps_its_promises(store: &Store) {
     attempts::what_is_not_legal_changes_nothing(store).await;
     attempts::a_dead_workers_attempt_is_lost_once(store).await;
     attempts::a_build_is_stopped_and_tried_again(store).await;
+    parked::a_publication_wakes_what_waits_for_it(store).await;
     people::a_token_ends(store).await;
     queue::a_lock_keeps_its_first_reason(store).await;
     attempts::two_workers_never_get_one_build(store).await;
