@@ -10,7 +10,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::model::{Actor, Namespace, Scope, Sha256};
 use crate::pipeline::now;
-use crate::store::{Reader, Token};
+use crate::store::{NewToken, Reader, Token};
 
 /// Whoever asks, by their token.
 pub(super) struct Caller(Token);
@@ -58,6 +58,73 @@ impl Caller {
     /// Whether it is the operator's.
     pub(super) fn operates(&self) -> bool {
         self.0.allows(Scope::Operate, None)
+    }
+
+    /// Refuses whoever is not the operator.
+    pub(super) fn must_operate(&self) -> Result<(), Problem> {
+        if self.operates() {
+            return Ok(());
+        }
+        let hint = "ask the farm's operator to do it";
+        Err(forbidden("only the farm's operator does this", hint))
+    }
+
+    /// Refuses whoever may not manage what is a partner's.
+    pub(super) fn must_manage(&self) -> Result<(), Problem> {
+        if self.0.allows(Scope::Manage, None) {
+            return Ok(());
+        }
+        let hint = "ask the farm's operator for a token that does";
+        Err(forbidden("this token does not allow to manage", hint))
+    }
+
+    /// Who decides, as approvals and the repository's audit log name them: whoever holds the token, else its partner. Somebody
+    /// with two tokens is one person.
+    pub(super) fn decider(&self) -> Actor {
+        let named = self.0.person.as_ref().or(self.0.partner.as_ref());
+        named.cloned().unwrap_or_else(Actor::operator)
+    }
+
+    /// Whose it is, if it is a partner's.
+    pub(super) fn owner(&self) -> Option<&Actor> {
+        self.0.partner.as_ref()
+    }
+
+    /// Whether it may know of another token.
+    pub(super) fn sees(&self, token: &Token) -> bool {
+        self.operates() || self.0.partner.is_some() && token.partner == self.0.partner
+    }
+
+    /// The token that it asks for, held to what it may give: a partner's gives no more than it has, to whoever holds it.
+    pub(super) fn narrowed(&self, new: NewToken) -> Result<NewToken, Problem> {
+        if self.operates() {
+            return Ok(new);
+        }
+        let own = &self.0;
+        let hint = "leave it out, or ask the farm's operator for the token";
+        let other = |asked: &Option<Actor>, own: &Option<Actor>| asked.is_some() && asked != own;
+        if other(&new.partner, &own.partner) || other(&new.person, &own.person) {
+            let words = "only the operator says whose a token is, and who holds it";
+            return Err(forbidden(words, hint));
+        }
+        let namespaces = match new.namespaces.is_empty() {
+            true => own.namespaces.clone(),
+            false => new.namespaces,
+        };
+        let within = |one| own.namespaces.is_empty() || own.namespaces.contains(one);
+        if !new.scopes.iter().all(|scope| own.scopes.contains(scope))
+            || !namespaces.iter().all(within)
+        {
+            return Err(forbidden("a token gives no more than it has itself", hint));
+        }
+        Ok(NewToken {
+            partner: own.partner.clone(),
+            person: own.person.clone(),
+            namespaces,
+            expires_at: new.expires_at.min(own.expires_at),
+            made_with: Some(own.id.clone()),
+            ..new
+        })
     }
 }
 

@@ -10,9 +10,9 @@ use utoipa::IntoParams;
 use super::auth::{Caller, Viewer};
 use super::problem::Problem;
 use super::{Api, State};
-use crate::model::{BuildId, BuildState, Channel, PluginId, Priority, Scope, Target};
+use crate::model::{BuildId, BuildState, Channel, InvalidValue, PluginId, Priority, Scope, Target};
 use crate::pipeline::now;
-use crate::source::{Asker, Location, RequestedRef, Subdirectory};
+use crate::source::{Asker, Location, LocationError, RequestedRef, Subdirectory};
 use crate::store::{Build, Filter, Reader, Submission};
 use crate::wire::{self, Detailed, Submitted, Waits};
 
@@ -36,7 +36,7 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Result<Json<wire::Submission>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Submitted>), Problem> {
-    let Json(asked) = body.map_err(|error| Problem::wrong(error.body_text()))?;
+    let Json(asked) = body?;
     let submission = check(&api, &caller, &headers, asked).await?;
     api.load.submission(&submission.partner)?;
     let submitted = api.store.submit(&submission, now()).await?;
@@ -64,31 +64,14 @@ async fn check(
     headers: &HeaderMap,
     asked: wire::Submission,
 ) -> Result<Submission, Problem> {
-    let location = Location::parse(&asked.url, Asker::Stranger);
-    let location = location.map_err(|error| Problem::wrong(error.to_string()))?;
-    let Location::Repository(url) = location else {
-        return Err(Problem::wrong(
-            "a folder of this machine cannot be submitted",
-        ));
-    };
-    if url.has_credential() {
-        let words = "the URL holds a credential, which would be stored; use one without";
-        return Err(Problem::wrong(words));
-    }
-    let url = url.to_string();
+    let url = repository(&asked.url)?;
+    let subdirectory = folder(asked.subdirectory.as_deref())?;
     let reference = asked
         .reference
         .as_deref()
+        .or(asked.preview.as_deref())
         .map(RequestedRef::new)
         .transpose()?;
-    let subdirectory = asked
-        .subdirectory
-        .as_deref()
-        .map(Subdirectory::new)
-        .transpose()?;
-    let subdirectory = subdirectory
-        .map(|folder| folder.to_string())
-        .unwrap_or_default();
     let plugin = match &asked.plugin {
         Some(plugin) => plugin.parse()?,
         None => known_plugin(api, &url, &subdirectory, &caller.reader()).await?,
@@ -121,7 +104,7 @@ async fn check(
         subdirectory,
         reference: reference.map(|reference| reference.to_string()),
         target: target.unwrap_or(Target::Bookworm),
-        channel: channel(api, caller, asked.channel.as_deref())?,
+        channel: channel(api, caller, &asked)?,
         priority,
         idempotency_key: headers.get(KEY).map(key).transpose()?,
         most_waiting: api.load.queued_per_partner(),
@@ -145,8 +128,44 @@ async fn known_plugin(
     }
 }
 
+/// The URL of a repository, as it is stored.
+///
+/// # Errors
+///
+/// [`LocationError`] for what is no URL that the farm fetches from, and for one with a credential, which would be stored.
+pub fn repository(url: &str) -> Result<String, LocationError> {
+    match Location::parse(url, Asker::Stranger)? {
+        Location::Repository(url) if url.has_credential() => Err(LocationError {
+            rule: "it must hold no credential, which would be stored",
+        }),
+        Location::Repository(url) => Ok(url.to_string()),
+        Location::Folder(_) => Err(LocationError {
+            rule: "it must be the URL of a repository, and no folder of this machine",
+        }),
+    }
+}
+
+/// A plugin's folder in its repository, as it is stored: empty for the root.
+///
+/// # Errors
+///
+/// [`InvalidValue`].
+pub fn folder(named: Option<&str>) -> Result<String, InvalidValue> {
+    let folder = named.map(Subdirectory::new).transpose()?;
+    Ok(folder.map_or_else(String::new, |folder| folder.to_string()))
+}
+
 /// The channel to publish in. What comes after the first takes what was promoted, and approved by people.
-fn channel(api: &Api, caller: &Caller, named: Option<&str>) -> Result<Channel, Problem> {
+fn channel(api: &Api, caller: &Caller, asked: &wire::Submission) -> Result<Channel, Problem> {
+    let named = asked.channel.as_deref();
+    if let Some(branch) = &asked.preview {
+        return match named {
+            None => Ok(Channel::preview(branch)?),
+            Some(_) => Err(Problem::wrong(
+                "a preview has a channel of its own: name none",
+            )),
+        };
+    }
     let first = api.channels.first();
     let mut all = api.channels.iter();
     let found = named.map_or(first, |named| all.find(|one| one.as_str() == named));
@@ -197,7 +216,7 @@ pub(super) async fn list(
     viewer: Viewer,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Vec<wire::Build>>, Problem> {
-    let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
+    let Query(asked) = asked?;
     let filter = Filter {
         plugin: asked.plugin.as_deref().map(str::parse).transpose()?,
         state: asked.state.as_deref().map(str::parse).transpose()?,

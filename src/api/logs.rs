@@ -52,7 +52,7 @@ pub(super) async fn log(
     id: Id,
     asked: Result<Query<Lines>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
+    let Query(asked) = asked?;
     let build = find(&api, id, &viewer.0).await?;
     let attempts = api.store.attempts(&build.id).await?;
     let attempt = match asked.attempt {

@@ -7,10 +7,15 @@
 mod artifacts;
 mod auth;
 mod builds;
+mod decisions;
+mod document;
 mod load;
 mod logs;
+mod people;
 mod places;
+mod plugins;
 mod problem;
+mod queue;
 mod rate;
 mod repository;
 mod server;
@@ -18,6 +23,9 @@ mod shapes;
 mod stall;
 mod status;
 mod tail;
+#[cfg(test)]
+mod tests;
+mod tokens;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,18 +39,20 @@ use axum::{Json, Router};
 use tokio::sync::Notify;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::model::{BuildId, Channel, FarmName};
 use crate::queue::{Forecaster, Live};
+use crate::repo::{Repository, Writer};
 use crate::store::Store;
 use problem::Problem;
 
+pub use builds::{folder, repository};
 pub use load::Load;
 pub use server::serve;
+pub use tokens::{draw, new_token, shown};
 
 /// The most bytes that a request may have.
 const MAX_BODY: usize = 64 << 10;
@@ -63,8 +73,12 @@ pub struct Api {
     pub channels: Vec<Channel>,
     /// The folder that holds a folder for each attempt.
     pub builds: PathBuf,
-    /// The repository, where it is a folder of this machine.
-    pub repository: Option<PathBuf>,
+    /// How many people must approve that a version goes to the next channel.
+    pub approvals: usize,
+    /// What is published.
+    pub repository: Repository,
+    /// Who changes that, for everybody in this process.
+    pub writer: Writer,
     /// Draws the id of a new build.
     pub new_id: fn() -> BuildId,
     /// How much callers may ask for.
@@ -75,38 +89,33 @@ pub struct Api {
 
 type State = axum::extract::State<Arc<Api>>;
 
-/// The farm's HTTP API.
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "plugfarm",
-    description = "A sandboxed build farm for Wazo plugins",
-    license(name = "Apache-2.0", identifier = "Apache-2.0")
-), modifiers(&Bearer))]
-struct Document;
-
-/// How a caller says who it is.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", scheme);
-    }
-}
-
 /// Everything that is served.
 pub fn router(api: Api) -> Router {
-    let repository = api.repository.clone();
+    let repository = api.repository.folder().map(PathBuf::from);
     let load = Arc::clone(&api.load);
     let api = Arc::new(api);
-    let quick = OpenApiRouter::with_openapi(Document::openapi())
+    let quick = OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(builds::submit, builds::list))
         .routes(routes!(builds::show))
         .routes(routes!(builds::why))
         .routes(routes!(builds::cancel))
         .routes(routes!(builds::retry))
         .routes(routes!(logs::log))
+        .routes(routes!(plugins::list))
+        .routes(routes!(plugins::show))
+        .routes(routes!(plugins::channels))
+        .routes(routes!(decisions::promote))
+        .routes(routes!(decisions::phase))
+        .routes(routes!(decisions::withdraw))
+        .routes(routes!(decisions::rollback))
+        .routes(routes!(queue::show))
+        .routes(routes!(queue::lock))
+        .routes(routes!(queue::unlock))
+        .routes(routes!(people::namespaces, people::give_namespace))
+        .routes(routes!(people::sources))
+        .routes(routes!(people::bind))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
         .routes(routes!(status::ready))
@@ -120,6 +129,7 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(logs::live))
         .routes(routes!(artifacts::download));
     let (router, document) = quick.merge(streams).split_for_parts();
+    let document = document::complete(document);
     let mut router = router
         .route("/openapi.json", get(move || async { Json(document) }))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -136,71 +146,4 @@ pub fn router(api: Api) -> Router {
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),
         ))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    async fn document() -> Value {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::sqlite(&folder.path().join("farm.sqlite"))
-            .await
-            .unwrap();
-        let serve = crate::config::Config::default().serve;
-        let api = Api {
-            farm: FarmName::local(),
-            store,
-            live: Live::default(),
-            changed: Arc::new(Notify::new()),
-            channels: vec![Channel::stable()],
-            builds: folder.path().to_owned(),
-            repository: None,
-            new_id: crate::pipeline::new_id,
-            load: Arc::new(Load::new(serve.limits, serve.proxies)),
-            forecast: Forecaster::new(crate::queue::Limits { workers: 2 }),
-        };
-        let request = axum::extract::Request::get("/openapi.json");
-        let request = request.body(axum::body::Body::empty()).unwrap();
-        let answer = tower::ServiceExt::oneshot(router(api), request)
-            .await
-            .unwrap();
-        let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20)
-            .await
-            .unwrap();
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
-        match value {
-            Value::Object(map) => {
-                found.extend(map.get("$ref").and_then(Value::as_str));
-                map.values().for_each(|value| references(value, found));
-            }
-            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
-            _ => {}
-        }
-    }
-
-    #[tokio::test]
-    async fn the_document_names_every_page_and_refers_to_nothing_that_is_not_there() {
-        let document = document().await;
-        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-        let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
-        let live = "/builds/{id}/log/live".to_owned();
-        assert!(paths.contains(&&live) && paths.len() >= 12, "{paths:?}");
-        let mut found = Vec::new();
-        references(&document, &mut found);
-        assert!(!found.is_empty());
-        let schemes = document["components"]["securitySchemes"]
-            .as_object()
-            .unwrap();
-        assert!(schemes.contains_key("token"));
-        for reference in found {
-            let pointer = reference.strip_prefix('#').unwrap();
-            assert!(document.pointer(pointer).is_some(), "{reference}");
-        }
-    }
 }

@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::model::InvalidValue;
+use crate::model::{FailureCode, InvalidValue};
+use crate::repo::RepoError;
+use crate::source::LocationError;
 use crate::store::StoreError;
 pub(super) use crate::wire::Problem;
+
+/// What to do about a request that says something wrong.
+const CORRECT: &str = "correct the request, and send it again";
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>, hint: &str) -> Self {
@@ -51,10 +57,15 @@ impl Problem {
     }
 
     pub(super) fn wrong(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail, CORRECT)
+    }
+
+    /// The farm itself failed; its log says why.
+    pub(super) fn broken() -> Self {
         Self::new(
-            StatusCode::BAD_REQUEST,
-            detail,
-            "correct the request, and send it again",
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the farm could not do it",
+            "try again; if it stays, tell the farm's operator, whose log says why",
         )
     }
 }
@@ -62,6 +73,48 @@ impl Problem {
 impl From<InvalidValue> for Problem {
     fn from(error: InvalidValue) -> Self {
         Self::wrong(error.to_string())
+    }
+}
+
+impl From<LocationError> for Problem {
+    fn from(error: LocationError) -> Self {
+        Self::wrong(error.to_string())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(error: JsonRejection) -> Self {
+        Self::new(error.status(), error.body_text(), CORRECT)
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(error: QueryRejection) -> Self {
+        Self::wrong(error.body_text())
+    }
+}
+
+impl From<RepoError> for Problem {
+    fn from(error: RepoError) -> Self {
+        let (code, hint) = error.code_and_hint();
+        let status = match code {
+            FailureCode::NotPublished => StatusCode::NOT_FOUND,
+            FailureCode::Usage => StatusCode::UNPROCESSABLE_ENTITY,
+            FailureCode::VersionUsed
+            | FailureCode::VersionNotHigher
+            | FailureCode::VersionWithdrawn
+            | FailureCode::ApprovalNeeded
+            | FailureCode::EvidenceInvalid => StatusCode::CONFLICT,
+            FailureCode::PublishConflict | FailureCode::SignUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => {
+                // Where the farm keeps its files is nobody's business outside.
+                tracing::error!(%error, "the repository did not do what it was asked");
+                return Self::broken();
+            }
+        };
+        Self::new(status, error.to_string(), hint)
     }
 }
 

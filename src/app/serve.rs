@@ -2,7 +2,6 @@
 
 use std::fs::TryLockError;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -44,7 +43,9 @@ impl App {
             changed: Arc::clone(&changed),
             channels: self.config.repository.channels.clone(),
             builds: farm.builds.clone(),
-            repository: farm.publisher.repository.folder().map(PathBuf::from),
+            approvals: self.config.repository.approvals,
+            repository: farm.publisher.repository.clone(),
+            writer: farm.publisher.writer.clone(),
             new_id,
             load: Arc::new(Load::new(serve.limits.clone(), serve.proxies.clone())),
             forecast: Forecaster::new(Limits {

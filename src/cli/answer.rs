@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::output;
 use super::usage::WrongUsage;
 use crate::app::AppError;
+use crate::client::ClientError;
 use crate::import::ImportError;
 use crate::model::{Blame, FailureCode, InvalidValue, Outcome, Stage};
 use crate::pipeline::Conclusion;
@@ -49,6 +50,14 @@ impl Answer {
     /// Likewise, with what the JSON object has besides: another object.
     pub(super) fn with(self, details: Value) -> Self {
         Self { details, ..self }
+    }
+
+    /// Likewise, with more besides that.
+    pub(super) fn with_more(mut self, more: Value) -> Self {
+        if let (Value::Object(details), Value::Object(more)) = (&mut self.details, more) {
+            details.extend(more);
+        }
+        self
     }
 
     /// Likewise, with the result in words.
@@ -117,6 +126,8 @@ fn code_and_hint(error: &anyhow::Error) -> (FailureCode, Option<String>) {
         (error.code(), error.hint().map(str::to_owned))
     } else if let Some(error) = error.downcast_ref::<StoreError>() {
         (error.code(), owned(error.hint()))
+    } else if let Some(error) = error.downcast_ref::<ClientError>() {
+        (error.code(), Some(error.hint()))
     } else if let Some(error) = error.downcast_ref::<SandboxError>() {
         (error.code(), owned(error.hint()))
     } else if let Some(error) = error.downcast_ref::<RepoError>() {

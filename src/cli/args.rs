@@ -1,5 +1,6 @@
 //! The arguments of every command. What a command does is in `commands`; nothing here does anything.
 
+mod farm;
 mod service;
 
 use std::path::PathBuf;
@@ -13,8 +14,13 @@ use crate::model::{
     Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
 };
 
+pub(super) use farm::{
+    BuildsArgs, BuildsCommand, Elsewhere, FarmArgs, FarmSourceArgs, PluginsArgs, PluginsCommand,
+    SourceCommand, SubmitArgs,
+};
 pub(super) use service::{
-    NamespaceCommand, PartnerCommand, QueueCommand, ServeArgs, TokenArgs, TokenCommand,
+    NamespaceArgs, NamespaceCommand, PartnerCommand, QueueCommand, ServeArgs, TokenArgs,
+    TokenCommand, TokensArgs,
 };
 
 /// A sandboxed build farm for Wazo plugins: a git repository goes in, a signed .deb in an apt repository comes out.
@@ -84,15 +90,18 @@ pub(super) enum Command {
     Signer(SignerArgs),
     /// Be the farm: take builds from partners, run them, publish, and serve the repository
     Serve(ServeArgs),
+    /// What needs nothing of this machine.
+    #[command(flatten)]
+    Elsewhere(Elsewhere),
+    /// List and bind the repositories that plugins come from
+    Source(FarmSourceArgs),
     /// Add and list partners
     #[command(subcommand)]
     Partner(PartnerCommand),
     /// Give namespaces to partners, and list them
-    #[command(subcommand)]
-    Namespace(NamespaceCommand),
+    Namespace(NamespaceArgs),
     /// Create, list and revoke the tokens by which the farm knows who asks
-    #[command(subcommand)]
-    Token(TokenCommand),
+    Token(TokensArgs),
     /// Stop builds from beginning, and let them begin again
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -244,6 +253,9 @@ pub(super) struct PromoteArgs {
     /// Who, and why.
     #[command(flatten)]
     pub(super) decision: DecisionArgs,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
 }
 
 /// Arguments of `phase`.
@@ -261,6 +273,9 @@ pub(super) struct PhaseArgs {
     /// Who does it; without it, whoever called sudo, or is logged in
     #[arg(long, value_name = "WHO")]
     pub(super) by: Option<Actor>,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
 }
 
 /// Arguments of `withdraw`.
@@ -275,6 +290,9 @@ pub(super) struct WithdrawArgs {
     /// Who, and why.
     #[command(flatten)]
     pub(super) decision: DecisionArgs,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
 }
 
 /// Arguments of `rollback`.
@@ -292,6 +310,9 @@ pub(super) struct RollbackArgs {
     /// Who, and why.
     #[command(flatten)]
     pub(super) decision: DecisionArgs,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(super) farm: FarmArgs,
 }
 
 /// Arguments of `verify`.

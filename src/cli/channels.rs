@@ -2,6 +2,7 @@
 
 use super::usage::WrongUsage;
 use crate::app::{App, operator};
+use crate::config;
 use crate::model::{Actor, Channel};
 
 /// The channel that packages are published in.
@@ -20,22 +21,13 @@ pub(super) fn step(
     to: Option<&Channel>,
 ) -> anyhow::Result<(Channel, Channel)> {
     let channels = &app.config.repository.channels;
-    let place = |channel: &Channel| channels.iter().position(|one| one == channel);
     for named in [from, to].into_iter().flatten() {
         known(app, named)?;
     }
-    let before = to
-        .and_then(place)
-        .and_then(|to| channels.get(to.checked_sub(1)?));
-    let from = from.or(before).or(channels.first());
-    let after = from.and_then(place).and_then(|from| channels.get(from + 1));
-    match (from, to.or(after)) {
-        (Some(from), Some(to)) => Ok((from.clone(), to.clone())),
-        _ => {
-            let message = "there is no channel to promote to; name several in `repository.channels`, such as [testing, stable]";
-            Err(WrongUsage(message.to_owned()).into())
-        }
-    }
+    config::step(channels, from, to).ok_or_else(|| {
+        let message = "there is no channel to promote to; name several in `repository.channels`, such as [testing, stable]";
+        WrongUsage(message.to_owned()).into()
+    })
 }
 
 /// A channel that the farm has, or the preview of a branch.

@@ -7,6 +7,8 @@ mod answer;
 mod args;
 mod channels;
 mod commands;
+mod farm;
+mod follow;
 mod output;
 mod usage;
 
@@ -20,7 +22,7 @@ use crate::model::printable;
 use crate::source::{Asker, Location};
 use crate::telemetry::{self, LogFormat};
 use answer::Answer;
-use args::{Cli, Command};
+use args::{Cli, Command, Elsewhere};
 use usage::WrongUsage;
 
 /// Runs the command that the process was called with.
@@ -47,42 +49,57 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
         LogFormat::Text
     };
     telemetry::start(&cli.global.log, format)?;
-    let mut app = App::open(cli.global.data_dir, cli.global.config.as_deref())?;
-    app.progress = output::uploads(cli.global.json);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let answer = runtime.block_on(async {
-        match cli.command {
-            Command::Doctor => commands::doctor::run(&app).await,
-            Command::Images(command) => commands::images::run(&app, &command).await,
-            Command::Check(arguments) => commands::check::run(&app, &arguments).await,
-            Command::Build(arguments) => {
-                commands::build::run(&app, &arguments, cli.global.json).await
-            }
-            Command::Publish(arguments) => commands::publish::run(&app, &arguments).await,
-            Command::Promote(arguments) => commands::promote::run(&app, &arguments).await,
-            Command::Phase(arguments) => commands::phase::run(&app, &arguments).await,
-            Command::Withdraw(arguments) => commands::withdraw::run(&app, &arguments).await,
-            Command::Rollback(arguments) => commands::rollback::run(&app, &arguments).await,
-            Command::Verify(arguments) => commands::verify::run(&app, &arguments),
-            Command::Rebuild(arguments) => {
-                commands::rebuild::run(&app, &arguments, cli.global.json).await
-            }
-            Command::Audit(arguments) => commands::audit::run(&app, &arguments),
-            Command::Key(command) => commands::key::run(&app, &command),
-            Command::Signer(arguments) => commands::signer::run(&app, &arguments),
-            Command::Serve(arguments) => commands::serve::run(&app, &arguments).await,
-            Command::Partner(command) => commands::people::partner(&app, &command).await,
-            Command::Namespace(command) => commands::people::namespace(&app, &command).await,
-            Command::Token(command) => commands::token::run(&app, &command).await,
-            Command::Queue(command) => commands::queue::run(&app, &command).await,
-            Command::Repo(command) => commands::repo::run(&app, &command).await,
-        }
-    });
+    let answer = runtime.block_on(dispatch(cli));
     // A blocking reader that waits for a dead engine must not keep the process alive.
     runtime.shutdown_background();
     answer
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Answer> {
+    let json = cli.global.json;
+    if let Command::Elsewhere(command) = &cli.command {
+        return elsewhere(command, json).await;
+    }
+    let mut app = App::open(cli.global.data_dir, cli.global.config.as_deref())?;
+    app.progress = output::uploads(json);
+    match cli.command {
+        Command::Doctor => commands::doctor::run(&app).await,
+        Command::Images(command) => commands::images::run(&app, &command).await,
+        Command::Check(arguments) => commands::check::run(&app, &arguments).await,
+        Command::Build(arguments) => commands::build::run(&app, &arguments, json).await,
+        Command::Publish(arguments) => commands::publish::run(&app, &arguments).await,
+        Command::Promote(arguments) => commands::promote::run(&app, &arguments).await,
+        Command::Phase(arguments) => commands::phase::run(&app, &arguments).await,
+        Command::Withdraw(arguments) => commands::withdraw::run(&app, &arguments).await,
+        Command::Rollback(arguments) => commands::rollback::run(&app, &arguments).await,
+        Command::Verify(arguments) => commands::verify::run(&app, &arguments),
+        Command::Rebuild(arguments) => commands::rebuild::run(&app, &arguments, json).await,
+        Command::Audit(arguments) => commands::audit::run(&app, &arguments),
+        Command::Key(command) => commands::key::run(&app, &command),
+        Command::Signer(arguments) => commands::signer::run(&app, &arguments),
+        Command::Serve(arguments) => commands::serve::run(&app, &arguments).await,
+        Command::Partner(command) => commands::people::partner(&app, &command).await,
+        Command::Namespace(arguments) => commands::people::namespace(&app, &arguments).await,
+        Command::Token(arguments) => commands::token::run(&app, &arguments).await,
+        Command::Queue(command) => commands::queue::run(&app, &command).await,
+        Command::Repo(command) => commands::repo::run(&app, &command).await,
+        Command::Source(arguments) => commands::source::run(&app, &arguments).await,
+        Command::Elsewhere(command) => elsewhere(&command, json).await,
+    }
+}
+
+/// What needs nothing of this machine: neither a data folder nor an engine.
+async fn elsewhere(command: &Elsewhere, json: bool) -> anyhow::Result<Answer> {
+    match command {
+        Elsewhere::Submit(arguments) => commands::submit::run(arguments, json).await,
+        Elsewhere::Builds(arguments) => commands::builds::run(arguments, json).await,
+        Elsewhere::Plugins(arguments) => commands::plugins::run(arguments).await,
+        Elsewhere::Completions { shell } => commands::shell::completions(*shell),
+        Elsewhere::Man { to } => commands::shell::man(to),
+    }
 }
 
 /// Where a plugin is, in the words of whoever sits at this machine. A folder must be there.

@@ -60,7 +60,7 @@ mod tests {
         let (message, hint) = said(&["plugfarm", "bild", "."]);
         insta::assert_snapshot!(message, @"unrecognized subcommand 'bild'");
         assert!(
-            hint.contains("a similar subcommand exists: 'build'"),
+            hint.contains("similar subcommands exist: 'builds', 'build'"),
             "{hint}"
         );
     }

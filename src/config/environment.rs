@@ -6,6 +6,12 @@ pub const DATA_DIR: &str = "PLUGFARM_DATA_DIR";
 pub const CONFIG: &str = "PLUGFARM_CONFIG";
 /// The file of the passphrase of the secret keys; in a systemd unit, `%d/` and the name of a credential.
 pub const PASSPHRASE_FILE: &str = "PLUGFARM_PASSPHRASE_FILE";
+/// The address of the farm that is asked.
+pub const FARM: &str = "PLUGFARM_FARM";
+/// The token by which that farm knows who asks.
+pub const TOKEN: &str = "PLUGFARM_TOKEN";
+/// The file of that token.
+pub const TOKEN_FILE: &str = "PLUGFARM_TOKEN_FILE";
 /// What is logged, in the syntax of tracing's `EnvFilter`.
 pub const LOG: &str = "PLUGFARM_LOG";
 /// Who called `sudo`, and so does what the command does.

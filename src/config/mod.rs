@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a file or the environment: the composition root hands the text in.
 
+mod channels;
 pub mod environment;
 mod limits;
 mod raw;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use crate::model::{Channel, FarmName};
 
+pub use channels::step;
 pub use limits::{Limits, SourceLimits};
 pub use raw::ConfigError;
 

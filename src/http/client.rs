@@ -242,6 +242,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_speaks_no_tls_is_not_asked_again() {
+        let mut url = server(vec![answer("400 Bad Request", "")]).await;
+        url.set_scheme("https").unwrap();
+        let client = Client::new(Reach::Anywhere).unwrap();
+        let error = client.get(&url).await.unwrap_err();
+        assert_eq!(error.trouble, Trouble::Tls, "{error}");
+    }
+
+    #[tokio::test]
     async fn credentials_are_in_no_message() {
         let client = Client::new(Reach::Anywhere).unwrap();
         let url = "http://user:hunter2@127.0.0.1:1/x?token=hunter2"

@@ -67,18 +67,24 @@ impl HttpError {
             if !said.contains(&words) {
                 said = format!("{said}: {words}");
             }
-            let inner = next.downcast_ref::<std::io::Error>();
-            let inner = inner.and_then(std::io::Error::get_ref);
-            if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if next.is::<rustls::Error>() {
                 trouble = Trouble::Tls;
             }
-            if inner.is_some_and(|inner| inner.is::<Refused>()) {
+            if next.is::<Refused>() {
                 trouble = Trouble::Forbidden;
             }
-            cause = next.source();
+            cause = inner(next).or_else(|| next.source());
         }
         Self::new(url, trouble, said)
     }
+}
+
+/// What an error of the system was made of, which is not its source.
+fn inner<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let error = error.downcast_ref::<std::io::Error>()?;
+    error.get_ref().map(|inner| inner as _)
 }
 
 /// A name whose addresses are not connected to.

@@ -49,6 +49,15 @@ impl Request {
         }
     }
 
+    /// Likewise, in the place of what is there.
+    #[must_use]
+    pub fn put(self) -> Self {
+        Self {
+            method: Method::PUT,
+            ..self
+        }
+    }
+
     /// Likewise, with a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {

@@ -7,8 +7,10 @@ use super::text::word_type;
 pub enum Scope {
     /// Submit builds.
     Submit,
-    /// Cancel builds, and try them again.
+    /// Cancel builds, and try them again; make narrower tokens, and end them.
     Manage,
+    /// Decide what of it hosts get: promote, phase, withdraw, roll back.
+    Release,
     /// Read what is private, of every partner.
     Audit,
     /// Everything, for every partner.
@@ -18,9 +20,10 @@ pub enum Scope {
 word_type!(
     Scope,
     "scope",
-    "it must be submit, manage, audit or operate",
+    "it must be submit, manage, release, audit or operate",
     Submit = "submit",
     Manage = "manage",
+    Release = "release",
     Audit = "audit",
     Operate = "operate"
 );

@@ -10,6 +10,12 @@ pub struct Actor(String);
 text_type!(Actor);
 
 impl Actor {
+    /// The farm's operator, where nothing more is known.
+    #[must_use]
+    pub fn operator() -> Self {
+        Self("operator".to_owned())
+    }
+
     /// Checks `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         const RULE: &str = "it must be an account's name or an address: at most 64 of a-z, 0-9 and . _ + @ -, \

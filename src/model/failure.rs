@@ -27,6 +27,24 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage, in their order.
+    pub const ALL: [Self; 8] = [
+        Self::Fetch,
+        Self::Check,
+        Self::Build,
+        Self::Package,
+        Self::Inspect,
+        Self::Assemble,
+        Self::Sign,
+        Self::Publish,
+    ];
+
+    /// The stage with this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.word() == word)
+    }
+
     /// The stage's word, as in logs and in JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -200,6 +218,8 @@ failure_codes! {
     PublishConflict = "publish-conflict", Farm;
     /// Somebody asked for the build to stop.
     Cancelled = "cancelled", Farm;
+    /// A newer build of the same plugin took its place in the queue.
+    Superseded = "superseded", Farm;
     /// The command was used wrongly.
     Usage = "usage", Caller;
     /// The machine lacks something that builds need.

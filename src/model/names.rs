@@ -67,6 +67,16 @@ impl PluginId {
         format!("wazo-plugind-{}-{}", self.name, self.namespace)
     }
 
+    /// The plugin whose Debian package has this name; none, if no plugin's has.
+    #[must_use]
+    pub fn of_package(package: &str) -> Option<Self> {
+        let (name, namespace) = package.strip_prefix("wazo-plugind-")?.rsplit_once('-')?;
+        Some(Self {
+            namespace: Namespace::new(namespace).ok()?,
+            name: PluginName::new(name).ok()?,
+        })
+    }
+
     /// Where the plugin's `wazo` folder lives on a host, without a leading slash.
     #[must_use]
     pub fn home(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::{BuildId, FailureCode, Target, Timestamp};
+use crate::model::{BuildId, Channel, FailureCode, Target, Timestamp};
 use crate::pipeline::{self, Conclusion, Parameters, PublishRequest, Report, Request};
 use crate::source::{Access, Asker, Location, RequestedRef, Subdirectory};
 use crate::store::{Artifact, Build, Publication};
@@ -24,7 +24,7 @@ pub(super) fn request(build: &Build, access: Access) -> Result<Request, String> 
         parameters: Parameters {
             namespace: Some(build.plugin.namespace.clone()),
             target: build.target,
-            preview: None,
+            preview: Some(build.channel.clone()).filter(Channel::is_preview),
             allow: Vec::new(),
         },
         out: None,

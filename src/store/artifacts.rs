@@ -29,7 +29,38 @@ pub struct Publication {
     pub published_at: Timestamp,
 }
 
+/// A version, and the build that published it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipped {
+    /// The version.
+    pub version: String,
+    /// The build.
+    pub build: BuildId,
+}
+
 impl Store {
+    /// The versions of `package` that builds have published.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn shipped(&self, package: &str) -> Result<Vec<Shipped>, StoreError> {
+        // Where several builds came to the same bytes, the first counts.
+        let rows: Vec<(String, String)> = on!(self, pool => sqlx::query_as(
+            "SELECT version, MIN(build) FROM publications WHERE package = $1 GROUP BY version",
+        )
+        .bind(package)
+        .fetch_all(pool)
+        .await)?;
+        let shipped = |(version, build)| {
+            Ok(Shipped {
+                version,
+                build: read("publications.build", build)?,
+            })
+        };
+        rows.into_iter().map(shipped).collect()
+    }
+
     /// What a build left: the package first, then its evidence, by name.
     ///
     /// # Errors

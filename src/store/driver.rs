@@ -18,6 +18,7 @@ type MigrationFile = (i64, &'static str, &'static str);
 const SQLITE: &[MigrationFile] = &[
     (1, "state", include_str!("migrations/sqlite/1_state.sql")),
     (2, "queue", include_str!("migrations/sqlite/2_queue.sql")),
+    (3, "people", include_str!("migrations/sqlite/3_people.sql")),
     (
         5,
         "exchange",
@@ -28,6 +29,11 @@ const SQLITE: &[MigrationFile] = &[
 const POSTGRES: &[MigrationFile] = &[
     (1, "state", include_str!("migrations/postgres/1_state.sql")),
     (2, "queue", include_str!("migrations/postgres/2_queue.sql")),
+    (
+        3,
+        "people",
+        include_str!("migrations/postgres/3_people.sql"),
+    ),
     (
         5,
         "exchange",

@@ -24,7 +24,7 @@ mod submit;
 mod suite;
 mod tokens;
 
-pub use artifacts::{Artifact, Publication};
+pub use artifacts::{Artifact, Publication, Shipped};
 pub use attempts::{Attempt, AttemptState, Begun, Ended, Lost};
 pub use audit::Event;
 pub use builds::{Build, Filter};

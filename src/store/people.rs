@@ -30,7 +30,12 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Taken`].
-    pub async fn add_partner(&self, partner: &Partner, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn add_partner(
+        &self,
+        partner: &Partner,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         transaction!(self, tx => {
             let done = sqlx::query(
                 "INSERT INTO partners (name, weight, running_cap, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -44,7 +49,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 return Err(taken("partner", partner.name.as_str()));
             }
-            note!(tx, now, "operator", "partner.add", partner.name);
+            note!(tx, now, actor, "partner.add", partner.name);
         })
     }
 
@@ -77,6 +82,7 @@ impl Store {
     pub async fn add_namespace(
         &self,
         owner: &NamespaceOwner,
+        actor: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (namespace, partner) = (owner.namespace.as_str(), owner.partner.as_str());
@@ -99,7 +105,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 return Err(taken("namespace", namespace));
             }
-            note!(tx, now, "operator", "namespace.add", format!("{namespace} of {partner}"));
+            note!(tx, now, actor, "namespace.add", format!("{namespace} of {partner}"));
         })
     }
 

@@ -4,7 +4,7 @@ use super::audit::note;
 use super::people::missing;
 use super::reader::{Reader, shown};
 use super::{Store, StoreError, on, read, transaction};
-use crate::model::{Actor, PluginId, Timestamp};
+use crate::model::{Actor, Namespace, PluginId, Timestamp};
 
 /// A plugin, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,18 @@ pub struct BoundSource {
     pub private: bool,
 }
 
+type Row = (String, String, String, String, i64);
+
+impl BoundSource {
+    fn from_row((plugin, url, folder, partner, private): Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            source: Source::from_row((plugin, url, folder))?,
+            partner: read("namespaces.partner", partner)?,
+            private: private != 0,
+        })
+    }
+}
+
 impl Source {
     fn from_row((plugin, url, subdirectory): (String, String, String)) -> Result<Self, StoreError> {
         Ok(Self {
@@ -39,6 +51,123 @@ impl Source {
 }
 
 impl Store {
+    /// At most `limit` plugins after `after`, by name, as far as `reader` may know; of `namespace` alone, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn sources(
+        &self,
+        namespace: Option<&Namespace>,
+        after: Option<&PluginId>,
+        limit: u32,
+        reader: &Reader,
+    ) -> Result<Vec<BoundSource>, StoreError> {
+        let (all, partner, namespaces) = reader.columns();
+        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(concat!(
+            "SELECT s.plugin, s.url, s.subdirectory, o.partner, s.private \
+             FROM sources s JOIN namespaces o ON o.name = s.namespace \
+             WHERE ($4 = '' OR s.namespace = $4) AND s.plugin > $5 AND ",
+            shown!("$1", "$2", "$3"), " ORDER BY s.plugin LIMIT $6",
+        ))
+        .bind(all)
+        .bind(partner)
+        .bind(&namespaces)
+        .bind(namespace.map(Namespace::as_str).unwrap_or_default())
+        .bind(after.map(ToString::to_string).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?;
+        rows.into_iter().map(BoundSource::from_row).collect()
+    }
+
+    /// Where a plugin comes from, if `reader` may know.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn shown_source(
+        &self,
+        plugin: &PluginId,
+        reader: &Reader,
+    ) -> Result<Option<BoundSource>, StoreError> {
+        let (all, partner, namespaces) = reader.columns();
+        let row: Option<Row> = on!(self, pool => sqlx::query_as(concat!(
+            "SELECT s.plugin, s.url, s.subdirectory, o.partner, s.private \
+             FROM sources s JOIN namespaces o ON o.name = s.namespace WHERE s.plugin = $4 AND ",
+            shown!("$1", "$2", "$3"),
+        ))
+        .bind(all)
+        .bind(partner)
+        .bind(&namespaces)
+        .bind(plugin.to_string())
+        .fetch_optional(pool)
+        .await)?;
+        row.map(BoundSource::from_row).transpose()
+    }
+
+    /// Binds a plugin to its repository. One that is bound elsewhere moves only where `moves` says so; what is in the queue
+    /// stays as it was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`] for a namespace that nobody has, [`StoreError::SourceBound`].
+    pub async fn bind_source(
+        &self,
+        source: &Source,
+        moves: bool,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Source {
+            plugin,
+            url,
+            subdirectory,
+        } = source;
+        let namespace = plugin.namespace.as_str();
+        transaction!(self, tx => {
+            let owned: Option<(String,)> = sqlx::query_as("SELECT partner FROM namespaces WHERE name = $1")
+                .bind(namespace)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if owned.is_none() {
+                return Err(missing("namespace", namespace));
+            }
+            let done = sqlx::query(
+                "INSERT INTO sources (plugin, namespace, url, subdirectory, created_at) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(plugin.to_string())
+            .bind(namespace)
+            .bind(url)
+            .bind(subdirectory)
+            .bind(now.seconds())
+            .execute(&mut *tx)
+            .await?;
+            if done.rows_affected() == 0 {
+                let (old, folder): (String, String) =
+                    sqlx::query_as("SELECT url, subdirectory FROM sources WHERE plugin = $1")
+                        .bind(plugin.to_string())
+                        .fetch_one(&mut *tx)
+                        .await?;
+                if old == *url && folder == *subdirectory {
+                    return Ok(());
+                }
+                if !moves {
+                    let bound = if folder.is_empty() { old } else { format!("{folder} in {old}") };
+                    return Err(StoreError::SourceBound { plugin: plugin.clone(), bound });
+                }
+                sqlx::query("UPDATE sources SET url = $1, subdirectory = $2 WHERE plugin = $3")
+                    .bind(url)
+                    .bind(subdirectory)
+                    .bind(plugin.to_string())
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            note!(tx, now, actor, "source.bind", format!("{plugin} to {url}"));
+        })
+    }
+
     /// The plugins that come from this folder of this repository, as far as `reader` may know.
     ///
     /// # Errors
@@ -71,21 +200,14 @@ impl Store {
     ///
     /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
     pub async fn bound_source(&self, plugin: &PluginId) -> Result<Option<BoundSource>, StoreError> {
-        let row: Option<(String, String, String, String, i64)> = on!(self, pool => sqlx::query_as(
+        let row: Option<Row> = on!(self, pool => sqlx::query_as(
             "SELECT s.plugin, s.url, s.subdirectory, n.partner, s.private FROM sources s \
              JOIN namespaces n ON n.name = s.namespace WHERE s.plugin = $1",
         )
         .bind(plugin.to_string())
         .fetch_optional(pool)
         .await)?;
-        let bound = |(plugin, url, folder, partner, private)| {
-            Ok(BoundSource {
-                source: Source::from_row((plugin, url, folder))?,
-                partner: read("namespaces.partner", partner)?,
-                private: private != 0,
-            })
-        };
-        row.map(bound).transpose()
+        row.map(BoundSource::from_row).transpose()
     }
 
     /// Shows a source to its partner and to auditors alone from now on, or to everybody: all its builds, older ones too.

@@ -14,12 +14,16 @@ pub struct NewToken {
     pub sha256: Sha256,
     /// Whose it is; nobody's is the operator's.
     pub partner: Option<Actor>,
+    /// Who holds it, if that was said.
+    pub person: Option<Actor>,
     /// What it allows.
     pub scopes: Vec<Scope>,
     /// For which of the partner's namespaces; none named means all.
     pub namespaces: Vec<Namespace>,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The id of the token that it is made with, and ends with; none, if the operator makes it.
+    pub made_with: Option<String>,
 }
 
 /// A token.
@@ -29,6 +33,8 @@ pub struct Token {
     pub id: String,
     /// Whose it is; nobody's is the operator's.
     pub partner: Option<Actor>,
+    /// Who holds it, if that was said.
+    pub person: Option<Actor>,
     /// What it allows.
     pub scopes: Vec<Scope>,
     /// For which of the partner's namespaces; none named means all.
@@ -43,6 +49,7 @@ pub struct Token {
 
 type Row = (
     String,
+    Option<String>,
     Option<String>,
     String,
     String,
@@ -62,7 +69,7 @@ impl Token {
     }
 
     fn from_row(row: Row) -> Result<Self, StoreError> {
-        let (id, partner, scopes, namespaces, created, expires, revoked) = row;
+        let (id, partner, person, scopes, namespaces, created, expires, revoked) = row;
         let words =
             |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
         Ok(Self {
@@ -70,6 +77,7 @@ impl Token {
             partner: partner
                 .map(|name| read("tokens.partner", name))
                 .transpose()?,
+            person: person.map(|name| read("tokens.person", name)).transpose()?,
             scopes: words(&scopes)
                 .into_iter()
                 .map(|word| read("tokens.scopes", word))
@@ -99,7 +107,12 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Missing`] if there is no such partner.
-    pub async fn add_token(&self, token: &NewToken, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn add_token(
+        &self,
+        token: &NewToken,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let partner = token.partner.as_ref().map(Actor::as_str);
         transaction!(self, tx => {
             if let Some(name) = partner {
@@ -112,8 +125,8 @@ impl Store {
                 }
             }
             sqlx::query(
-                "INSERT INTO tokens (id, sha256, partner, scopes, namespaces, created_at, expires_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO tokens (id, sha256, partner, scopes, namespaces, created_at, expires_at, person, \
+                 made_with) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
             .bind(&token.id)
             .bind(token.sha256.to_string())
@@ -122,9 +135,11 @@ impl Store {
             .bind(joined(&token.namespaces))
             .bind(now.seconds())
             .bind(token.expires_at.seconds())
+            .bind(token.person.as_ref().map(Actor::as_str))
+            .bind(token.made_with.as_deref())
             .execute(&mut *tx)
             .await?;
-            note!(tx, now, "operator", "token.create", token.id);
+            note!(tx, now, actor, "token.create", token.id);
         })
     }
 
@@ -135,7 +150,7 @@ impl Store {
     /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let rows: Vec<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT id, partner, scopes, namespaces, created_at, expires_at, revoked_at FROM tokens \
+            "SELECT id, partner, person, scopes, namespaces, created_at, expires_at, revoked_at FROM tokens \
              ORDER BY created_at DESC, id",
         )
         .fetch_all(pool)
@@ -154,7 +169,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Token>, StoreError> {
         let row: Option<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT id, partner, scopes, namespaces, created_at, expires_at, revoked_at FROM tokens \
+            "SELECT id, partner, person, scopes, namespaces, created_at, expires_at, revoked_at FROM tokens \
              WHERE sha256 = $1 AND expires_at > $2 AND revoked_at IS NULL",
         )
         .bind(sha256.to_string())
@@ -164,14 +179,23 @@ impl Store {
         row.map(Token::from_row).transpose()
     }
 
-    /// Ends a token now. Ending it twice is the same as once.
+    /// Ends a token now, and those that were made with it. Ending it twice is the same as once.
     ///
     /// # Errors
     ///
     /// [`StoreError::Missing`].
-    pub async fn revoke_token(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn revoke_token(
+        &self,
+        id: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         transaction!(self, tx => {
-            let done = sqlx::query("UPDATE tokens SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2")
+            let done = sqlx::query(
+                "WITH RECURSIVE own (id) AS (SELECT id FROM tokens WHERE id = $2 \
+                 UNION SELECT t.id FROM tokens t JOIN own ON t.made_with = own.id) \
+                 UPDATE tokens SET revoked_at = COALESCE(revoked_at, $1) WHERE id IN (SELECT id FROM own)",
+            )
                 .bind(now.seconds())
                 .bind(id)
                 .execute(&mut *tx)
@@ -179,7 +203,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 return Err(missing("token", id));
             }
-            note!(tx, now, "operator", "token.revoke", id);
+            note!(tx, now, actor, "token.revoke", id);
         })
     }
 }

@@ -20,6 +20,8 @@ pub struct Submission {
     pub target: Option<String>,
     /// The channel; without it, the farm's first.
     pub channel: Option<String>,
+    /// The preview of this branch, with a version below the release's, in a channel of its own: not with `channel`.
+    pub preview: Option<String>,
     /// urgent (the operator's alone), normal or low; without it, normal.
     pub priority: Option<String>,
 }

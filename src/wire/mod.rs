@@ -4,12 +4,24 @@
 //! request does.
 
 mod builds;
+mod decisions;
+mod people;
+mod plugins;
 mod problem;
+mod queue;
 mod status;
 
 pub use builds::{
     Artifact, Attempt, Build, Detailed, Finding, Grown, Line, Publication, Stage, Submission,
     Submitted, Verdict, Waits,
 };
+pub use decisions::{
+    Phased, Phasing, Promoted, Promotion, Rollback, RolledBack, Withdrawal, Withdrawn,
+};
+pub use people::{Binding, Namespace, NewToken, Secret, Source, Token};
+pub use plugins::{
+    Approval, Channel, DetailedPlugin, Highest, Pending, Place, Plugin, Suite, Version,
+};
 pub use problem::Problem;
+pub use queue::{Lock, Queue, Running, Waiting};
 pub use status::Status;

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("sign", 2),
     ("repo", 2),
     ("store", 2),
+    ("client", 2),
     ("source", 3),
     ("import", 3),
     ("pipeline", 4),

@@ -15,6 +15,7 @@ mod asterisk;
 mod audit;
 mod channels;
 mod channels_lab;
+mod client;
 mod command_line;
 mod contents;
 mod deb_fixture;

@@ -34,7 +34,7 @@ async fn a_partner_submits_and_a_host_installs_from_the_farms_own_address() {
         (401, "application/problem+json")
     );
     let unknown = service.post("/builds", &token, &json!({ "url": url }));
-    assert_eq!(unknown.status, 400, "{}", unknown.text());
+    assert_eq!(unknown.status, 422, "{}", unknown.text());
     let stranger = json!({ "url": url, "plugin": "other/helloworld" });
     assert_eq!(service.post("/builds", &token, &stranger).status, 403);
     let submitted = service.post("/builds", &token, &asked);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
 
-use super::DecisionArgs;
+use super::{DecisionArgs, FarmArgs};
 use crate::model::{Actor, Namespace, Scope};
 
 /// Arguments of `serve`.
@@ -33,6 +33,17 @@ pub(in crate::cli) enum PartnerCommand {
     List,
 }
 
+/// Arguments of `namespace`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NamespaceArgs {
+    /// What about them.
+    #[command(subcommand)]
+    pub(in crate::cli) command: NamespaceCommand,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(in crate::cli) farm: FarmArgs,
+}
+
 /// Commands about namespaces.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum NamespaceCommand {
@@ -46,6 +57,17 @@ pub(in crate::cli) enum NamespaceCommand {
     },
     /// List the namespaces
     List,
+}
+
+/// Arguments of `token`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct TokensArgs {
+    /// What about them.
+    #[command(subcommand)]
+    pub(in crate::cli) command: TokenCommand,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(in crate::cli) farm: FarmArgs,
 }
 
 /// Commands about tokens.
@@ -68,7 +90,10 @@ pub(in crate::cli) struct TokenArgs {
     /// Whose it is; without it, the operator's
     #[arg(long, value_name = "PARTNER")]
     pub(in crate::cli) partner: Option<Actor>,
-    /// What it allows (submit, manage, operate); may be given again; a partner's allows submit and manage unless named
+    /// Who holds it: what they decide carries this name, and approvals that several people must give count by it
+    #[arg(long, value_name = "WHO")]
+    pub(in crate::cli) person: Option<Actor>,
+    /// What it allows (submit, manage, release, operate); may be given again; a partner's allows submit and manage unless named
     #[arg(long = "scope", value_name = "SCOPE")]
     pub(in crate::cli) scopes: Vec<Scope>,
     /// Only for plugins of this namespace; may be given again

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod build;
+pub(super) mod builds;
 pub(super) mod check;
 pub(super) mod doctor;
 pub(super) mod images;
@@ -9,6 +10,7 @@ pub(super) mod import;
 pub(super) mod key;
 pub(super) mod people;
 pub(super) mod phase;
+pub(super) mod plugins;
 pub(super) mod promote;
 pub(super) mod publish;
 pub(super) mod queue;
@@ -18,8 +20,11 @@ pub(super) mod repo;
 mod retention;
 pub(super) mod rollback;
 pub(super) mod serve;
+pub(super) mod shell;
 pub(super) mod signer;
 mod snapshot;
+pub(super) mod source;
+pub(super) mod submit;
 pub(super) mod token;
 pub(super) mod verify;
 pub(super) mod withdraw;

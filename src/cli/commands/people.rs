@@ -4,9 +4,15 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::cli::answer::Answer;
-use crate::cli::args::{NamespaceCommand, PartnerCommand};
+use crate::cli::args::{NamespaceArgs, NamespaceCommand, PartnerCommand};
+use crate::cli::farm;
+use crate::model::printable;
 use crate::pipeline::now;
 use crate::store::{NamespaceOwner, Partner};
+use crate::wire;
+
+/// Who acts on the data folder, in the audit.
+pub(super) const OPERATOR: &str = "operator";
 
 pub(in crate::cli) async fn partner(app: &App, command: &PartnerCommand) -> anyhow::Result<Answer> {
     let store = app.store().await?;
@@ -21,7 +27,7 @@ pub(in crate::cli) async fn partner(app: &App, command: &PartnerCommand) -> anyh
                 weight: *weight,
                 running_cap: *running,
             };
-            store.add_partner(&partner, now()).await?;
+            store.add_partner(&partner, OPERATOR, now()).await?;
             Ok(Answer::done("the partner is added").with(describe(&partner)))
         }
         PartnerCommand::List => {
@@ -52,29 +58,44 @@ fn describe(partner: &Partner) -> Value {
 
 pub(in crate::cli) async fn namespace(
     app: &App,
-    command: &NamespaceCommand,
+    arguments: &NamespaceArgs,
 ) -> anyhow::Result<Answer> {
-    let store = app.store().await?;
-    match command {
+    let farm = farm::named(&arguments.farm)?;
+    match &arguments.command {
         NamespaceCommand::Add { namespace, partner } => {
-            let owner = NamespaceOwner {
-                namespace: namespace.clone(),
-                partner: partner.clone(),
-            };
-            store.add_namespace(&owner, now()).await?;
+            match farm {
+                Some(farm) => {
+                    let given = wire::Namespace {
+                        namespace: namespace.to_string(),
+                        partner: partner.to_string(),
+                    };
+                    farm.give_namespace(&given).await?;
+                }
+                None => {
+                    let owner = NamespaceOwner {
+                        namespace: namespace.clone(),
+                        partner: partner.clone(),
+                    };
+                    let store = app.store().await?;
+                    store.add_namespace(&owner, OPERATOR, now()).await?;
+                }
+            }
             Ok(Answer::done("the namespace is the partner's"))
         }
         NamespaceCommand::List => {
-            let owners = store.namespaces().await?;
-            let rows: Vec<_> = owners
-                .iter()
-                .map(|one| json!({ "namespace": one.namespace.as_str(), "partner": one.partner.as_str() }))
-                .collect();
-            let words = owners
-                .iter()
-                .map(|one| format!("{}  {}", one.namespace, one.partner));
+            let namespaces: Vec<wire::Namespace> = match farm {
+                Some(farm) => farm.namespaces().await?,
+                None => {
+                    let owners = app.store().await?.namespaces().await?;
+                    owners.into_iter().map(Into::into).collect()
+                }
+            };
+            let words = namespaces.iter();
+            let words =
+                words.map(|one| printable(&format!("{}  {}", one.namespace, one.partner), 500));
+            let words: Vec<_> = words.collect();
             Ok(Answer::done("these are the namespaces")
-                .with(json!({ "namespaces": rows }))
+                .with(json!({ "namespaces": namespaces }))
                 .saying(words))
         }
     }

@@ -1,16 +1,38 @@
 //! `plugfarm promote`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::PromoteArgs;
-use crate::cli::channels;
-use crate::repo::{Promoted, Promotion, Standing};
+use crate::cli::{channels, farm};
+use crate::model::printable;
+use crate::repo;
+use crate::wire::{Promoted, Promotion};
 
 pub(in crate::cli) async fn run(app: &App, arguments: &PromoteArgs) -> anyhow::Result<Answer> {
+    let promoted = match farm::named(&arguments.farm)? {
+        Some(farm) => {
+            let plugin = farm::plugin(&arguments.package, arguments.decision.by.as_ref())?;
+            farm.promote(&plugin, &asked(arguments)).await?
+        }
+        None => here(app, arguments).await?,
+    };
+    let missing = promoted.iter().map(|one| one.missing).max().unwrap_or(0);
+    let message = if missing > 0 {
+        "the approval is noted, and is not enough yet"
+    } else {
+        "the package is promoted"
+    };
+    let words: Vec<_> = promoted.iter().map(words).collect();
+    Ok(Answer::done(message)
+        .with(json!({ "promoted": promoted }))
+        .saying(words))
+}
+
+async fn here(app: &App, arguments: &PromoteArgs) -> anyhow::Result<Vec<Promoted>> {
     let (from, to) = channels::step(app, arguments.from.as_ref(), arguments.to.as_ref())?;
-    let promotion = Promotion {
+    let promotion = repo::Promotion {
         package: arguments.package.package.clone(),
         version: arguments.package.version.clone(),
         targets: arguments.targets.clone(),
@@ -21,29 +43,19 @@ pub(in crate::cli) async fn run(app: &App, arguments: &PromoteArgs) -> anyhow::R
         reason: arguments.decision.reason.clone(),
     };
     let promoted = app.publisher()?.writer.promote(promotion).await?;
-    let missing = promoted.iter().map(|one| one.missing).max().unwrap_or(0);
-    let message = if missing > 0 {
-        "the approval is noted, and is not enough yet"
-    } else {
-        "the package is promoted"
-    };
-    let rows: Vec<_> = promoted.iter().map(describe).collect();
-    Ok(Answer::done(message)
-        .with(json!({ "promoted": rows }))
-        .saying(promoted.iter().map(words)))
+    Ok(promoted.into_iter().map(Into::into).collect())
 }
 
-fn describe(promoted: &Promoted) -> Value {
-    let approvals = promoted.approvals.iter();
-    let approvals = approvals.map(|one| json!({"by": one.by, "at": one.at.rfc3339()}));
-    json!({
-        "package": promoted.package,
-        "version": promoted.version,
-        "suite": promoted.suite.to_string(),
-        "sha256": promoted.sha256,
-        "approvals": approvals.collect::<Vec<_>>(),
-        "missing": promoted.missing,
-    })
+fn asked(arguments: &PromoteArgs) -> Promotion {
+    let version = arguments.package.version.as_ref();
+    Promotion {
+        version: version.map(ToString::to_string),
+        targets: arguments.targets.iter().map(ToString::to_string).collect(),
+        from: arguments.from.as_ref().map(ToString::to_string),
+        to: arguments.to.as_ref().map(ToString::to_string),
+        phase: arguments.phase,
+        reason: arguments.decision.reason.to_string(),
+    }
 }
 
 fn words(promoted: &Promoted) -> String {
@@ -55,18 +67,16 @@ fn words(promoted: &Promoted) -> String {
         missing,
         ..
     } = promoted;
-    match (approvals.is_empty(), missing) {
+    let words = match (approvals.is_empty(), missing) {
         (true, _) => format!("{package} {version} is in {suite} already"),
         (false, 0) => format!("{package} {version} is in {suite} now"),
-        (false, missing) => format!(
-            "{package} {version} waits for {suite}: approved by {}, and {missing} more must",
-            names(approvals)
-        ),
-    }
-}
-
-/// The names of those who have approved.
-pub(in crate::cli) fn names(approvals: &[Standing]) -> String {
-    let names: Vec<_> = approvals.iter().map(|one| one.by.as_str()).collect();
-    names.join(", ")
+        (false, missing) => {
+            let names: Vec<_> = approvals.iter().map(|one| one.by.as_str()).collect();
+            let names = names.join(", ");
+            format!(
+                "{package} {version} waits for {suite}: approved by {names}, and {missing} more must"
+            )
+        }
+    };
+    printable(&words, 1000)
 }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::promote::names;
 use super::{import, refresh, retention, snapshot};
 use crate::app::App;
 use crate::cli::answer::Answer;
@@ -12,7 +11,7 @@ use crate::cli::output;
 use crate::cli::usage::WrongUsage;
 use crate::model::{FailureCode, Sha256, Suite, Target, Timestamp, printable};
 use crate::pipeline::now;
-use crate::repo::{Entry, Pending, Rebuilt, Repository, SuiteSummary};
+use crate::repo::{Entry, Pending, Rebuilt, Repository, Standing, SuiteSummary};
 use crate::sign::verify_in_release;
 
 /// How far a Release may be ahead of a host's clock, in seconds (`Acquire::Max-FutureTime`).
@@ -112,6 +111,12 @@ fn show(app: &App) -> anyhow::Result<Answer> {
             "keyrings": trust,
         }))
         .saying(lines))
+}
+
+/// The names of those who have approved.
+fn names(approvals: &[Standing]) -> String {
+    let names: Vec<_> = approvals.iter().map(|one| one.by.as_str()).collect();
+    names.join(", ")
 }
 
 fn describe_pending(pending: &Pending) -> Value {

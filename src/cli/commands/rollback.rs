@@ -1,23 +1,44 @@
 //! `plugfarm rollback`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::RollbackArgs;
-use crate::cli::channels;
 use crate::cli::usage::WrongUsage;
-use crate::repo::{RollbackRequest, RolledBack};
+use crate::cli::{channels, farm};
+use crate::model::printable;
+use crate::repo;
+use crate::wire::{Rollback, RolledBack};
 
 pub(in crate::cli) async fn run(app: &App, arguments: &RollbackArgs) -> anyhow::Result<Answer> {
     if arguments.package.version.is_some() {
         let message = "name the package alone, and the version to go back to with --to";
         return Err(WrongUsage(message.to_owned()).into());
     }
+    let rolled_back = match farm::named(&arguments.farm)? {
+        Some(farm) => {
+            let plugin = farm::plugin(&arguments.package, arguments.decision.by.as_ref())?;
+            let rollback = Rollback {
+                to: arguments.to.as_ref().map(ToString::to_string),
+                channel: arguments.channel.as_ref().map(ToString::to_string),
+                reason: arguments.decision.reason.to_string(),
+            };
+            farm.roll_back(&plugin, &rollback).await?
+        }
+        None => here(app, arguments).await?,
+    };
+    let words: Vec<_> = rolled_back.iter().map(words).collect();
+    Ok(Answer::done("the package is what it was")
+        .with(json!({ "rolled_back": rolled_back }))
+        .saying(words))
+}
+
+async fn here(app: &App, arguments: &RollbackArgs) -> anyhow::Result<Vec<RolledBack>> {
     if let Some(channel) = &arguments.channel {
         channels::known(app, channel)?;
     }
-    let request = RollbackRequest {
+    let request = repo::RollbackRequest {
         package: arguments.package.package.clone(),
         to: arguments.to.clone(),
         channel: arguments.channel.clone(),
@@ -25,25 +46,7 @@ pub(in crate::cli) async fn run(app: &App, arguments: &RollbackArgs) -> anyhow::
         reason: arguments.decision.reason.clone(),
     };
     let rolled_back = app.publisher()?.writer.roll_back(request).await?;
-    let rows: Vec<_> = rolled_back.iter().map(describe).collect();
-    Ok(Answer::done("the package is what it was")
-        .with(json!({ "rolled_back": rows }))
-        .saying(rolled_back.iter().map(words)))
-}
-
-fn suites(rolled_back: &RolledBack) -> Vec<String> {
-    rolled_back.suites.iter().map(ToString::to_string).collect()
-}
-
-fn describe(rolled_back: &RolledBack) -> Value {
-    json!({
-        "package": rolled_back.package,
-        "bad": rolled_back.bad,
-        "to": rolled_back.to,
-        "version": rolled_back.version,
-        "sha256": rolled_back.sha256,
-        "suites": suites(rolled_back),
-    })
+    Ok(rolled_back.into_iter().map(Into::into).collect())
 }
 
 fn words(rolled_back: &RolledBack) -> String {
@@ -54,6 +57,7 @@ fn words(rolled_back: &RolledBack) -> String {
         version,
         ..
     } = rolled_back;
-    let suites = suites(rolled_back).join(", ");
-    format!("{package} {bad} is withdrawn, and {suites} has {to} again, as {version}")
+    let suites = rolled_back.suites.join(", ");
+    let words = format!("{package} {bad} is withdrawn, and {suites} has {to} again, as {version}");
+    printable(&words, 1000)
 }

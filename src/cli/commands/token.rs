@@ -1,86 +1,85 @@
 //! `plugfarm token`: who may ask the farm for what.
 
-use std::io::Read as _;
-
 use serde_json::json;
 
+use crate::api::{draw, new_token, shown};
 use crate::app::App;
 use crate::cli::answer::Answer;
-use crate::cli::args::{TokenArgs, TokenCommand};
-use crate::model::{Actor, Scope, Sha256, Timestamp};
+use crate::cli::args::{TokenArgs, TokenCommand, TokensArgs};
+use crate::cli::commands::people::OPERATOR;
+use crate::cli::farm;
+use crate::model::printable;
 use crate::pipeline::now;
-use crate::store::{NewToken, Token};
+use crate::wire::{NewToken, Secret, Token};
 
-/// A day, in seconds.
-const DAY: i64 = 24 * 3600;
-
-pub(in crate::cli) async fn run(app: &App, command: &TokenCommand) -> anyhow::Result<Answer> {
-    let store = app.store().await?;
-    match command {
-        TokenCommand::Create(arguments) => {
+pub(in crate::cli) async fn run(app: &App, arguments: &TokensArgs) -> anyhow::Result<Answer> {
+    let farm = farm::named(&arguments.farm)?;
+    match (&arguments.command, farm) {
+        (TokenCommand::Create(arguments), Some(farm)) => {
+            Ok(created(farm.create_token(&asked(arguments)).await?))
+        }
+        (TokenCommand::Create(arguments), None) => {
             let secret = draw()?;
-            let token = new(arguments, &secret);
-            store.add_token(&token, now()).await?;
-            Ok(Answer::done("the token is shown this once")
-                .with(json!({ "id": token.id, "token": secret, "expires_at": token.expires_at.rfc3339() }))
-                .saying([secret]))
+            let new = new_token(&asked(arguments), &secret, now())?;
+            let store = app.store().await?;
+            store.add_token(&new, OPERATOR, now()).await?;
+            Ok(created(shown(&new, secret)))
         }
-        TokenCommand::List => {
-            let tokens = store.tokens().await?;
-            let rows: Vec<_> = tokens.iter().map(describe).collect();
-            let words = tokens.iter().map(words);
-            Ok(Answer::done("these are the tokens")
-                .with(json!({ "tokens": rows }))
-                .saying(words))
+        (TokenCommand::List, Some(farm)) => Ok(listed(farm.tokens().await?)),
+        (TokenCommand::List, None) => {
+            let tokens = app.store().await?.tokens().await?;
+            Ok(listed(tokens.iter().map(Into::into).collect()))
         }
-        TokenCommand::Revoke { id } => {
-            store.revoke_token(id, now()).await?;
-            Ok(Answer::done("the token has ended"))
+        (TokenCommand::Revoke { id }, farm) => {
+            match farm {
+                Some(farm) => farm.revoke_token(id).await?,
+                None => {
+                    let store = app.store().await?;
+                    store.revoke_token(id, OPERATOR, now()).await?;
+                }
+            }
+            Ok(Answer::done(
+                "the token has ended, and those that were made with it",
+            ))
         }
     }
 }
 
-/// 256 random bits, with letters before them by which a leaked one is found.
-fn draw() -> anyhow::Result<String> {
-    let mut bytes = [0_u8; 32];
-    fs_err::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(format!("plugfarm_{}", hex::encode(bytes)))
-}
-
-fn new(arguments: &TokenArgs, secret: &str) -> NewToken {
-    let scopes = match arguments.scopes.as_slice() {
-        [] if arguments.partner.is_some() => vec![Scope::Submit, Scope::Manage],
-        [] => vec![Scope::Operate],
-        named => named.to_vec(),
-    };
+fn asked(arguments: &TokenArgs) -> NewToken {
     NewToken {
-        id: uuid::Uuid::now_v7().to_string(),
-        sha256: Sha256::of(secret.as_bytes()),
-        partner: arguments.partner.clone(),
-        scopes,
-        namespaces: arguments.namespaces.clone(),
-        expires_at: Timestamp::from_seconds(now().seconds() + i64::from(arguments.days) * DAY),
+        partner: arguments.partner.as_ref().map(ToString::to_string),
+        person: arguments.person.as_ref().map(ToString::to_string),
+        scopes: arguments.scopes.iter().map(ToString::to_string).collect(),
+        namespaces: arguments
+            .namespaces
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        days: Some(arguments.days),
     }
 }
 
-fn describe(token: &Token) -> serde_json::Value {
-    json!({
-        "id": token.id,
-        "partner": token.partner.as_ref().map(Actor::as_str),
-        "scopes": token.scopes.iter().map(|scope| scope.word()).collect::<Vec<_>>(),
-        "namespaces": token.namespaces.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "created_at": token.created_at.rfc3339(),
-        "expires_at": token.expires_at.rfc3339(),
-        "revoked_at": token.revoked_at.map(Timestamp::rfc3339),
-    })
+fn created(secret: Secret) -> Answer {
+    Answer::done("the token is shown this once")
+        .with(json!({ "id": secret.id, "token": secret.token, "expires_at": secret.expires_at }))
+        .saying([secret.token])
+}
+
+fn listed(tokens: Vec<Token>) -> Answer {
+    let words: Vec<_> = tokens.iter().map(words).collect();
+    Answer::done("these are the tokens")
+        .with(json!({ "tokens": tokens }))
+        .saying(words)
 }
 
 fn words(token: &Token) -> String {
-    let whose = token.partner.as_ref().map_or("the operator", Actor::as_str);
-    let scopes: Vec<_> = token.scopes.iter().map(|scope| scope.word()).collect();
-    let end = match token.revoked_at {
+    let whose = token.partner.as_deref().unwrap_or("the operator");
+    let person = token.person.as_deref().map(|name| format!(" ({name})"));
+    let end = match &token.revoked_at {
         Some(time) => format!("revoked {time}"),
         None => format!("until {}", token.expires_at),
     };
-    format!("{}  {whose}  {}  {end}", token.id, scopes.join(" "))
+    let (id, person) = (&token.id, person.unwrap_or_default());
+    let scopes = token.scopes.join(" ");
+    printable(&format!("{id}  {whose}{person}  {scopes}  {end}"), 500)
 }

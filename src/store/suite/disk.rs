@@ -18,7 +18,7 @@ async fn a_full_disk_has_a_name_and_changes_nothing() {
             weight: 1,
             running_cap: 1,
         };
-        match store.add_partner(&partner, at(0)).await {
+        match store.add_partner(&partner, "operator", at(0)).await {
             Ok(()) => added += 1,
             Err(error) => break error,
         }

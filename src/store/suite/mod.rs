@@ -7,6 +7,7 @@ mod parked;
 mod people;
 mod private;
 mod queue;
+mod sources;
 mod submissions;
 
 use super::*;
@@ -91,6 +92,8 @@ async fn keeps_its_promises(store: &Store) {
     attempts::a_build_is_stopped_and_tried_again(store).await;
     parked::a_publication_wakes_what_waits_for_it(store).await;
     people::a_token_ends(store).await;
+    sources::a_plugin_moves_only_where_that_is_said(store).await;
+    sources::plugins_are_listed_piece_by_piece(store).await;
     queue::a_lock_keeps_its_first_reason(store).await;
     attempts::two_workers_never_get_one_build(store).await;
     queue::what_was_done_is_noted(store).await;

@@ -9,8 +9,11 @@ pub(super) async fn a_namespace_is_one_partners(store: &Store) {
             weight: 2,
             running_cap: 3,
         };
-        store.add_partner(&partner, at(0)).await.unwrap();
-        let again = store.add_partner(&partner, at(0)).await;
+        store
+            .add_partner(&partner, "operator", at(0))
+            .await
+            .unwrap();
+        let again = store.add_partner(&partner, "operator", at(0)).await;
         assert!(matches!(again, Err(StoreError::Taken { .. })));
     }
     let partners = store.partners().await.unwrap();
@@ -23,10 +26,17 @@ pub(super) async fn a_namespace_is_one_partners(store: &Store) {
         namespace: "demo".parse().unwrap(),
         partner: Actor::new(partner).unwrap(),
     };
-    let nobody = store.add_namespace(&owner("nobody"), at(0)).await;
+    let nobody = store
+        .add_namespace(&owner("nobody"), "operator", at(0))
+        .await;
     assert!(matches!(nobody, Err(StoreError::Missing { .. })));
-    store.add_namespace(&owner("acme"), at(0)).await.unwrap();
-    let taken = store.add_namespace(&owner("other"), at(0)).await;
+    store
+        .add_namespace(&owner("acme"), "operator", at(0))
+        .await
+        .unwrap();
+    let taken = store
+        .add_namespace(&owner("other"), "operator", at(0))
+        .await;
     assert!(matches!(taken, Err(StoreError::Taken { .. })));
     assert_eq!(store.namespaces().await.unwrap(), [owner("acme")]);
 }
@@ -37,12 +47,29 @@ pub(super) async fn a_token_ends(store: &Store) {
         id: "t1".to_owned(),
         sha256: secret,
         partner: Some(acme()),
+        person: Some(Actor::new("alice").unwrap()),
         scopes: vec![Scope::Submit],
         namespaces: vec!["demo".parse().unwrap()],
         expires_at: at(100),
+        made_with: None,
     };
-    store.add_token(&new, at(0)).await.unwrap();
+    store.add_token(&new, "operator", at(0)).await.unwrap();
     let token = store.authenticate(secret, at(99)).await.unwrap().unwrap();
+    assert_eq!(token.person, new.person);
+    // What was made with it, and with that, ends with it.
+    let mut secrets = Vec::new();
+    for (id, made_with) in [("t1.1", "t1"), ("t1.1.1", "t1.1")] {
+        let sha256 = Sha256::of(id.as_bytes());
+        let narrower = NewToken {
+            id: id.to_owned(),
+            sha256,
+            made_with: Some(made_with.to_owned()),
+            ..new.clone()
+        };
+        store.add_token(&narrower, "token:t1", at(0)).await.unwrap();
+        assert!(store.authenticate(sha256, at(1)).await.unwrap().is_some());
+        secrets.push(sha256);
+    }
     let other = "other".parse().unwrap();
     assert!(token.allows(Scope::Submit, Some(&"demo".parse().unwrap())));
     assert!(!token.allows(Scope::Submit, Some(&other)));
@@ -55,10 +82,13 @@ pub(super) async fn a_token_ends(store: &Store) {
             .unwrap(),
         None
     );
-    store.revoke_token("t1", at(50)).await.unwrap();
-    store.revoke_token("t1", at(60)).await.unwrap();
+    store.revoke_token("t1", "operator", at(50)).await.unwrap();
+    store.revoke_token("t1", "token:t0", at(60)).await.unwrap();
     assert_eq!(store.authenticate(secret, at(51)).await.unwrap(), None);
+    for secret in secrets {
+        assert_eq!(store.authenticate(secret, at(51)).await.unwrap(), None);
+    }
     assert_eq!(store.tokens().await.unwrap()[0].revoked_at, Some(at(50)));
-    let missing = store.revoke_token("t2", at(0)).await;
+    let missing = store.revoke_token("t2", "operator", at(0)).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })));
 }

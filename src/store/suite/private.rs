@@ -8,7 +8,10 @@ pub(super) async fn what_is_private_is_shown_to_its_partner_and_to_auditors(stor
         namespace: "secret".parse().unwrap(),
         partner: acme(),
     };
-    store.add_namespace(&owner, at(0)).await.unwrap();
+    store
+        .add_namespace(&owner, "operator", at(0))
+        .await
+        .unwrap();
     let plugin: PluginId = "secret/plugin".parse().unwrap();
     store
         .submit(&submission(900, "secret/plugin"), at(0))
