@@ -78,10 +78,10 @@ impl Repository {
         let key = layout::attestation(published.sha256);
         let evidence = self.storage().get(&key, MAX_EVIDENCE)?;
         let evidence = evidence.ok_or_else(|| mismatch("has no evidence any more"))?;
-        if published.statement != Some(Sha256::of(&evidence.bytes)) {
+        if published.statement != Some(Sha256::of(&evidence)) {
             return Err(mismatch("has other evidence than it was published with"));
         }
-        let provenance = trace(&evidence.bytes, keys)?;
+        let provenance = trace(&evidence, keys)?;
         let same_content = match &provenance {
             Provenance::Built(proof) => proof.statement().content() == published.content,
             Provenance::Imported(_) => published.imported,
@@ -166,7 +166,7 @@ impl Repository {
                 .storage()
                 .get(&key, MAX_EVIDENCE)?
                 .ok_or_else(changed)?;
-            let verified = verify_approval(&evidence.bytes, &keys)?;
+            let verified = verify_approval(&evidence, &keys)?;
             let given = verified.approval();
             let same = Approval {
                 by: one.by.clone(),
@@ -176,7 +176,7 @@ impl Repository {
                 generation: given.generation,
                 ..wanted.clone()
             };
-            let intact = Sha256::of(&evidence.bytes) == one.digest;
+            let intact = Sha256::of(&evidence) == one.digest;
             if !intact || *given != same || *verified.deb() != published.artifact() {
                 return Err(changed());
             }

@@ -99,7 +99,7 @@ impl Repository {
         let Some(found) = found else {
             return Ok(None);
         };
-        match prove(&found.bytes, &self.statement_keys()?) {
+        match prove(&found, &self.statement_keys()?) {
             Ok(proof) => Ok(Some(proof).filter(|own| own.deb().sha256 == deb)),
             Err(EvidenceError::NotAStatement { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -117,7 +117,7 @@ impl Repository {
         let Some(found) = self.storage().get(&key, MAX_EVIDENCE)? else {
             return Ok(None);
         };
-        let verified = verify_approval(&found.bytes, &self.statement_keys()?)?;
+        let verified = verify_approval(&found, &self.statement_keys()?)?;
         let own = verified.deb().sha256 == deb;
         Ok(own.then(|| verified.approval().clone()))
     }

@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, Unused};
 use super::entry::Entry;
 use super::root::{Root, SuiteRoot};
-use super::storage::{Expected, Object};
+use super::storage::Expected;
 use super::table::Table;
 use super::{RepoError, Repository, layout, object};
 use crate::evidence::{self, Provenance, StatementKey};
@@ -89,7 +89,7 @@ impl Repository {
                 self.check_bytes(&file.key, file.content, problems)?;
             }
             let key = snapshot.in_release();
-            if let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)?
+            if let Some(bytes) = self.storage().get(&key, MAX_TEXT)?
                 && let Err(reason) = verify(&bytes)
             {
                 problems.push(format!("{key} does not verify: {reason}"));
@@ -130,7 +130,7 @@ impl Repository {
         ] {
             let key = format!("{}/{name}", layout::dists(suite));
             let found = self.storage().get(&key, MAX_TEXT)?;
-            if found.is_none_or(|found| found.bytes != text.as_bytes()) {
+            if found.is_none_or(|found| found != text.as_bytes()) {
                 problems.push(format!("{key} is not what the state says"));
             }
         }
@@ -192,7 +192,7 @@ impl Repository {
     ) -> Result<(), RepoError> {
         let published = &entry.published;
         let key = layout::attestation(published.sha256);
-        let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)? else {
+        let Some(bytes) = self.storage().get(&key, MAX_TEXT)? else {
             problems.push(format!("{key} is missing"));
             return Ok(());
         };
@@ -242,7 +242,7 @@ impl Repository {
         problems: &mut Vec<String>,
     ) -> Result<(), RepoError> {
         let key = layout::approval(package, digest);
-        let Some(Object { bytes, .. }) = self.storage().get(&key, MAX_TEXT)? else {
+        let Some(bytes) = self.storage().get(&key, MAX_TEXT)? else {
             problems.push(format!("{key} is missing"));
             return Ok(());
         };

@@ -184,11 +184,11 @@ impl Repository {
         let mut lines = Lines::new();
         for package in packages {
             let found = self.storage().get(&package.filename, MAX_PACKAGE)?;
-            let found = found.filter(|found| Sha256::of(&found.bytes) == package.sha256);
+            let found = found.filter(|found| Sha256::of(found) == package.sha256);
             let found = found.ok_or_else(|| RepoError::Damaged {
                 place: self.storage().place(&package.filename),
             })?;
-            let (_, installed) = read_files(found.bytes.as_ref(), &ReadLimits::default())?;
+            let (_, installed) = read_files(found.as_ref(), &ReadLimits::default())?;
             for file in installed {
                 let named = !file.path.is_empty() && !file.path.contains(char::is_control);
                 if named && file.kind != InstalledKind::Directory {

@@ -101,7 +101,7 @@ pub(super) fn read(
     expected: Expected,
 ) -> Result<Bytes, RepoError> {
     let key = format!("{folder}/{}", layout::by_hash(path, expected.sha256));
-    let found = storage.get(&key, MAX_INDEX)?.map(|found| found.bytes);
+    let found = storage.get(&key, MAX_INDEX)?;
     found
         .filter(|bytes| Expected::of(bytes) == expected)
         .ok_or_else(|| RepoError::Damaged {

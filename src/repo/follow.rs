@@ -95,7 +95,7 @@ impl Repository {
     fn write_in_release(&self, suite: &SuiteRoot) -> Result<(), RepoError> {
         let key = in_release(suite);
         loop {
-            let found = self.storage().get(&key, MAX_SIGNED)?;
+            let found = self.storage().tagged(&key, MAX_SIGNED)?;
             if let Some(found) = &found {
                 let done = found.bytes == suite.in_release.as_bytes();
                 if done || date(&found.bytes).is_some_and(|date| date > suite.date) {
@@ -124,8 +124,8 @@ impl Repository {
         let Some(found) = found else {
             return Ok(false);
         };
-        let Some(date) = date(&found.bytes).filter(|date| *date > suite.date) else {
-            return Ok(found.bytes == suite.in_release.as_bytes());
+        let Some(date) = date(&found).filter(|date| *date > suite.date) else {
+            return Ok(found == suite.in_release.as_bytes());
         };
         let last = self.root()?;
         let name = suite.suite.to_string();

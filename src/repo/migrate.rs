@@ -50,8 +50,8 @@ impl OldSuite {
             let Some(bytes) = storage.get(&key, MAX_STATE)? else {
                 continue;
             };
-            let suite: Self = serde_json::from_slice(&bytes.bytes)
-                .map_err(|error| unusable(error.to_string()))?;
+            let suite: Self =
+                serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
             if suite.format != FORMAT {
                 let format = suite.format;
                 return Err(unusable(format!(
@@ -144,7 +144,7 @@ impl Repository {
         self.check_farm(&old.farm)?;
         let signed = format!("{}/InRelease", layout::dists(&old.suite));
         let seen = self.storage().get(&signed, MAX_SIGNED)?;
-        match seen.and_then(|seen| date(&seen.bytes)) {
+        match seen.and_then(|seen| date(&seen)) {
             Some(seen) if seen > old.date => Err(RepoError::State {
                 place: self.storage().place(layout::ROOT),
                 reason: format!("it is gone, and yet {signed} is of {seen}"),

@@ -201,7 +201,7 @@ impl Repository {
     pub fn in_release(&self, suite: &Suite) -> Result<Option<Vec<u8>>, RepoError> {
         let key = format!("{}/InRelease", layout::dists(suite));
         let found = self.storage().get(&key, MAX_IN_RELEASE)?;
-        Ok(found.map(|object| object.bytes.to_vec()))
+        Ok(found.map(|bytes| bytes.to_vec()))
     }
 
     fn storage(&self) -> &dyn Storage {

@@ -30,10 +30,10 @@ pub(super) fn load<T: DeserializeOwned>(
     };
     let found = storage.get(&key, MAX_OBJECT)?;
     let found = found.ok_or_else(|| unusable("it is gone".to_owned()))?;
-    if Sha256::of(&found.bytes) != digest {
+    if Sha256::of(&found) != digest {
         return Err(unusable("it was changed".to_owned()));
     }
-    let text = decompress(&found.bytes).map_err(|error| unusable(error.to_string()))?;
+    let text = decompress(&found).map_err(|error| unusable(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))
 }
 

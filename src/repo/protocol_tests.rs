@@ -90,8 +90,12 @@ impl Mortal {
 }
 
 impl Storage for Mortal {
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Bytes>, StorageError> {
         self.step()?.get(key, limit)
+    }
+
+    fn tagged(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+        self.step()?.tagged(key, limit)
     }
 
     fn head(&self, key: &str) -> Result<Option<Listed>, StorageError> {
@@ -214,12 +218,12 @@ fn seen(repository: &Repository) -> Vec<String> {
         else {
             continue;
         };
-        let release = String::from_utf8(unsigned(&signed.bytes).unwrap()).unwrap();
+        let release = String::from_utf8(unsigned(&signed).unwrap()).unwrap();
         for (path, content) in super::root::listed(&release) {
             let key = format!("{folder}/{}", layout::by_hash(&path, content.sha256));
             assert_eq!(storage.digest(&key).unwrap(), Some(content), "{key}");
             if path == "main/binary-amd64/Packages" {
-                let text = storage.get(&key, 1 << 20).unwrap().unwrap().bytes;
+                let text = storage.get(&key, 1 << 20).unwrap().unwrap();
                 let text = String::from_utf8(text.to_vec()).unwrap();
                 let names = text
                     .lines()

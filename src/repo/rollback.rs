@@ -256,7 +256,7 @@ impl Repository {
         let found = found.ok_or_else(|| RepoError::Repack {
             reason: format!("{key} is gone"),
         })?;
-        Ok(found.bytes.to_vec())
+        Ok(found.to_vec())
     }
 }
 

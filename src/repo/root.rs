@@ -90,7 +90,7 @@ impl Root {
 
     /// The last commit, if there is one, and the tag by which it is replaced.
     pub(super) fn load(storage: &dyn Storage) -> Result<Option<(Self, Tag)>, RepoError> {
-        let Some(found) = storage.get(layout::ROOT, MAX_ROOT)? else {
+        let Some(found) = storage.tagged(layout::ROOT, MAX_ROOT)? else {
             return Ok(None);
         };
         let unusable = |reason: String| RepoError::State {

@@ -184,10 +184,8 @@ impl Repository {
     ///
     /// [`RepoError::Storage`].
     pub fn attestation(&self, package: Sha256) -> Result<Option<Bytes>, RepoError> {
-        let found = self
-            .storage()
-            .get(&layout::attestation(package), MAX_STATEMENTS)?;
-        Ok(found.map(|object| object.bytes))
+        let key = layout::attestation(package);
+        Ok(self.storage().get(&key, MAX_STATEMENTS)?)
     }
 
     /// The files of approvals of the package with this digest, whoever has signed them.
@@ -199,8 +197,7 @@ impl Repository {
         let folder = format!("{}/{package}", layout::APPROVALS);
         let mut found = Vec::new();
         for listed in self.storage().list(&folder)?.iter().take(MAX_APPROVALS) {
-            let object = self.storage().get(&listed.key, MAX_STATEMENTS)?;
-            found.extend(object.map(|object| object.bytes));
+            found.extend(self.storage().get(&listed.key, MAX_STATEMENTS)?);
         }
         Ok(found)
     }

@@ -8,12 +8,15 @@ use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use bytes::Bytes;
 use fs_err as fs;
 
 use super::fs_lock;
 use super::fs_sync::{self, Ready};
+use super::fs_written::Written;
 use super::{Content, Expected, Kind, Lease, Listed, Object, Storage, StorageError, Tag, Write};
 use crate::model::{Sha256, Sha256Writer, Timestamp};
 
@@ -34,10 +37,11 @@ const SWAP: &str = ".swap";
 #[derive(Debug, Clone)]
 pub(in crate::repo) struct FsStorage {
     root: PathBuf,
+    written: Arc<Written>,
 }
 
 impl Storage for FsStorage {
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Bytes>, StorageError> {
         let path = self.path(key);
         let failed = || StorageError::io("read", &path);
         let Some(file) = open(&path)? else {
@@ -53,10 +57,14 @@ impl Storage for FsStorage {
             let place = self.place(key);
             return Err(StorageError::TooLarge { place, limit });
         }
-        let tag = tag(Sha256::of(&bytes));
-        Ok(Some(Object {
-            bytes: bytes.into(),
-            tag,
+        Ok(Some(bytes.into()))
+    }
+
+    fn tagged(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+        let found = self.get(key, limit)?;
+        Ok(found.map(|bytes| Object {
+            tag: tag(Sha256::of(&bytes)),
+            bytes,
         }))
     }
 
@@ -86,16 +94,21 @@ impl Storage for FsStorage {
     fn write(&self, wave: Vec<Write>) -> Result<(), StorageError> {
         let mut folders = BTreeSet::new();
         for part in wave.chunks(OPEN) {
-            let mut ready = Vec::new();
             for write in part {
+                let path = self.path(&write.key);
+                let folder = path.parent().unwrap_or(&self.root);
+                make_folder(folder, &mut folders)?;
                 // Whoever put it there may have been killed before the folder was on the disk.
-                folders.extend(self.path(&write.key).parent().map(Path::to_owned));
-                // What is there and is not that is damaged, for its place is named by its content.
-                let immutable = write.kind == Kind::Immutable;
-                if !immutable || self.digest(&write.key)? != Some(write.expected) {
-                    ready.push(self.ready(write, &mut folders)?);
-                }
+                folders.insert(folder.to_owned());
             }
+            make_folder(&self.path(TEMPORARY), &mut folders)?;
+            let ready = fs_sync::each(part, |write| {
+                // What is there and is not that is damaged, for its place is named by its content.
+                let there =
+                    write.kind == Kind::Immutable && self.holds(&write.key, write.expected)?;
+                (!there).then(|| self.ready(write)).transpose()
+            })?;
+            let ready: Vec<_> = ready.into_iter().flatten().collect();
             fs_sync::files(&ready)?;
             ready.into_iter().try_for_each(Ready::place)?;
         }
@@ -176,11 +189,25 @@ impl Storage for FsStorage {
 
 impl FsStorage {
     pub(in crate::repo) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            written: Arc::default(),
+        }
     }
 
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
+    }
+
+    /// Whether this is what is at `key`: it is read, unless it was written here and nobody touched it since.
+    fn holds(&self, key: &str, expected: Expected) -> Result<bool, StorageError> {
+        let path = self.path(key);
+        match fs::metadata(&path) {
+            Ok(found) if self.written.is(&found, expected) => Ok(true),
+            Ok(_) => Ok(self.digest(key)? == Some(expected)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StorageError::io("read", &path)(error)),
+        }
     }
 
     /// Copies what is at `key`, and says what it was.
@@ -195,19 +222,16 @@ impl FsStorage {
         Ok(Some(Expected { sha256, size }))
     }
 
-    /// Makes the file, which is not at its place yet. What changes in `folders` is not on the disk yet, either.
-    fn ready(&self, write: &Write, folders: &mut BTreeSet<PathBuf>) -> Result<Ready, StorageError> {
+    /// Makes the file, which is neither at its place nor on the disk yet.
+    fn ready(&self, write: &Write) -> Result<Ready, StorageError> {
         let path = self.path(&write.key);
-        let folder = path.parent().unwrap_or(&self.root);
-        make_folder(folder, folders)?;
-        make_folder(&self.path(TEMPORARY), folders)?;
         let file = match &write.content {
             Content::Bytes(bytes) => self.fill(write, &mut bytes.as_ref())?,
             Content::File(from) => {
                 let mut file = fs::File::open(from).map_err(StorageError::io("read", from))?;
                 self.fill(write, &mut file)?
             }
-            Content::Copy(from) if self.digest(from)? == Some(write.expected) => {
+            Content::Copy(from) if self.holds(from, write.expected)? => {
                 self.link(&self.path(from), &path)?
             }
             Content::Copy(from) => {
@@ -218,6 +242,9 @@ impl FsStorage {
         let linked = matches!(write.content, Content::Copy(_));
         let ready = Ready { file, path, linked };
         ready.settle(write.kind)?;
+        let about = ready.file.as_file().metadata();
+        let about = about.map_err(StorageError::io("read", &ready.path))?;
+        self.written.note(&about, write.expected);
         Ok(ready)
     }
 
@@ -343,7 +370,7 @@ mod tests {
         let (_folder, storage) = storage();
         storage.write(replaced("a/b", "one")).unwrap();
         storage.write(replaced("a/b", "two")).unwrap();
-        assert_eq!(storage.get("a/b", 3).unwrap().unwrap().bytes, "two");
+        assert_eq!(storage.get("a/b", 3).unwrap().unwrap(), "two");
         let found = fs::metadata(storage.path("a/b")).unwrap();
         assert_eq!(
             (found.mode() & 0o777, found.mtime()),

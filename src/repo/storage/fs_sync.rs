@@ -1,5 +1,5 @@
 //! How files and folders get onto the disk: all of a wave at once, for a file system writes its journal once for all that ask
-//! together.
+//! together, and large files are hashed on all processors.
 
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
@@ -63,37 +63,42 @@ impl Ready {
 /// Returns when the files are on the disk.
 pub(super) fn files(ready: &[Ready]) -> Result<(), StorageError> {
     let new: Vec<_> = ready.iter().filter(|ready| !ready.linked).collect();
-    all(&new, |ready| {
+    each(&new, |ready| {
         let synced = ready.file.as_file().sync_all();
         synced.map_err(StorageError::io("write", &ready.path))
     })
+    .map(drop)
 }
 
 /// Returns when the names in the folders are on the disk.
 pub(super) fn folders(folders: BTreeSet<PathBuf>) -> Result<(), StorageError> {
     let folders: Vec<_> = folders.into_iter().collect();
-    all(&folders, |path| {
+    each(&folders, |path| {
         let synced = fs::File::open(path).and_then(|folder| folder.sync_all());
         synced.map_err(StorageError::io("sync", path))
     })
+    .map(drop)
 }
 
-fn all<T: Sync>(
+/// Does `work` with each of `items`, several at once, and gives what comes of it in their order.
+pub(super) fn each<T: Sync, R: Send>(
     items: &[T],
-    sync: impl Fn(&T) -> Result<(), StorageError> + Sync,
-) -> Result<(), StorageError> {
+    work: impl Fn(&T) -> Result<R, StorageError> + Sync,
+) -> Result<Vec<R>, StorageError> {
     if items.len() < 2 {
-        return items.iter().try_for_each(sync);
+        return items.iter().map(work).collect();
     }
-    let sync = &sync;
+    let work = &work;
     thread::scope(|scope| {
         let parts = items.chunks(items.len().div_ceil(AT_ONCE));
         let workers: Vec<_> = parts
-            .map(|part| scope.spawn(move || part.iter().try_for_each(sync)))
+            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Result<Vec<_>, _>>()))
             .collect();
-        workers.into_iter().try_for_each(|worker| {
+        let mut done = Vec::with_capacity(items.len());
+        for worker in workers {
             let ended = worker.join();
-            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+            done.extend(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(done)
     })
 }

@@ -7,6 +7,7 @@ mod error;
 mod fs;
 mod fs_lock;
 mod fs_sync;
+mod fs_written;
 mod s3;
 #[cfg(test)]
 mod suite;
@@ -134,7 +135,10 @@ pub(super) enum Kind {
 /// Every verb may fail with [`StorageError`]. None blocks for ever; none is async: publishing has threads of its own.
 pub(super) trait Storage: Send + Sync + fmt::Debug {
     /// What is at `key`; `None` when there is nothing. More than `limit` bytes are an error.
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError>;
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Bytes>, StorageError>;
+
+    /// Likewise, with the tag by which it is replaced.
+    fn tagged(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError>;
 
     /// What is at `key`, without its bytes.
     fn head(&self, key: &str) -> Result<Option<Listed>, StorageError>;

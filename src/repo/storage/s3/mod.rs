@@ -109,16 +109,13 @@ impl S3Storage {
 }
 
 impl Storage for S3Storage {
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Bytes>, StorageError> {
         let named = by_content(key);
         let kept = named.and_then(|sha256| self.cache.as_ref()?.get(sha256));
         if let Some(bytes) = kept.filter(|bytes| bytes.len() as u64 <= limit) {
-            let tag = Tag(String::new());
-            return Ok(Some(Object { bytes, tag }));
+            return Ok(Some(bytes));
         }
-        let wanted = key.to_owned();
-        let found = self.wait(|bucket| async move { bucket.get(&wanted, limit).await })?;
-        let Some((bytes, etag)) = found else {
+        let Some(Object { bytes, .. }) = self.tagged(key, limit)? else {
             return Ok(None);
         };
         if named.is_some_and(|sha256| sha256 != Sha256::of(&bytes)) {
@@ -126,8 +123,16 @@ impl Storage for S3Storage {
             return Err(StorageError::Damaged { place });
         }
         self.keep(named, &bytes);
-        let tag = Tag(etag);
-        Ok(Some(Object { bytes, tag }))
+        Ok(Some(bytes))
+    }
+
+    fn tagged(&self, key: &str, limit: u64) -> Result<Option<Object>, StorageError> {
+        let key = key.to_owned();
+        let found = self.wait(|bucket| async move { bucket.get(&key, limit).await })?;
+        Ok(found.map(|(bytes, etag)| Object {
+            bytes,
+            tag: Tag(etag),
+        }))
     }
 
     fn head(&self, key: &str) -> Result<Option<Listed>, StorageError> {
