@@ -4,9 +4,8 @@
 //! What is left in `.tmp` belongs to a writer that was killed, and goes when the next one takes the lock.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,17 +13,18 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use fs_err as fs;
 
+use super::fs_folder::{make_folder, make_root};
 use super::fs_lock;
 use super::fs_sync::{self, Ready};
 use super::fs_written::Written;
 use super::{Content, Expected, Kind, Lease, Listed, Object, Storage, StorageError, Tag, Write};
 use crate::model::{Sha256, Sha256Writer, Timestamp};
 
-/// Everybody may enter.
-const FOLDER_MODE: u32 = 0o755;
-
 /// How many files of one wave are open at once.
 const OPEN: usize = 64;
+
+/// From this size on, in bytes, files are made at the same time, each by a thread of its own.
+const LARGE: u64 = 1 << 20;
 
 /// Files on their way to their places.
 const TEMPORARY: &str = ".tmp";
@@ -102,13 +102,13 @@ impl Storage for FsStorage {
                 folders.insert(folder.to_owned());
             }
             make_folder(&self.path(TEMPORARY), &mut folders)?;
-            let ready = fs_sync::each(part, |write| {
-                // What is there and is not that is damaged, for its place is named by its content.
-                let there =
-                    write.kind == Kind::Immutable && self.holds(&write.key, write.expected)?;
-                (!there).then(|| self.ready(write)).transpose()
-            })?;
-            let ready: Vec<_> = ready.into_iter().flatten().collect();
+            let (large, small): (Vec<_>, Vec<_>) =
+                part.iter().partition(|write| write.expected.size >= LARGE);
+            let mut made = fs_sync::each(&large, |write| self.make(write))?;
+            for write in small {
+                made.push(self.make(write)?);
+            }
+            let ready: Vec<_> = made.into_iter().flatten().collect();
             fs_sync::files(&ready)?;
             ready.into_iter().try_for_each(Ready::place)?;
         }
@@ -222,6 +222,13 @@ impl FsStorage {
         Ok(Some(Expected { sha256, size }))
     }
 
+    /// Makes the file, unless it is there already. What is there and is not that is damaged, for its place is named by its
+    /// content.
+    fn make(&self, write: &Write) -> Result<Option<Ready>, StorageError> {
+        let there = write.kind == Kind::Immutable && self.holds(&write.key, write.expected)?;
+        (!there).then(|| self.ready(write)).transpose()
+    }
+
     /// Makes the file, which is neither at its place nor on the disk yet.
     fn ready(&self, write: &Write) -> Result<Ready, StorageError> {
         let path = self.path(&write.key);
@@ -315,29 +322,6 @@ fn remove(path: &Path) -> Result<(), StorageError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Makes a folder that everybody may enter, and those above it. What changes in `folders` is not on the disk yet.
-fn make_folder(path: &Path, folders: &mut BTreeSet<PathBuf>) -> Result<(), StorageError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        make_folder(parent, folders)?;
-        folders.insert(parent.to_owned());
-    }
-    let made = match fs::create_dir(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made.and_then(|()| fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))),
-    };
-    made.map_err(StorageError::io("make", path))
-}
-
-/// Makes the repository's own folder, which is on the disk then.
-fn make_root(path: &Path) -> Result<(), StorageError> {
-    let mut folders = BTreeSet::new();
-    make_folder(path, &mut folders)?;
-    fs_sync::folders(folders)
 }
 
 #[cfg(test)]

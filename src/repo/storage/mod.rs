@@ -5,6 +5,7 @@
 
 mod error;
 mod fs;
+mod fs_folder;
 mod fs_lock;
 mod fs_sync;
 mod fs_written;
