@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -22,4 +23,5 @@ pub mod sign;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;
 pub mod wire;

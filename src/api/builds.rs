@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 
 use super::auth::{Caller, Viewer};
 use super::problem::Problem;
+use super::shapes;
 use super::{Api, State};
 use crate::model::{BuildId, BuildState, Channel, InvalidValue, PluginId, Priority, Scope, Target};
 use crate::pipeline::now;
@@ -253,13 +254,18 @@ pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Deta
     let mut attempts = Vec::new();
     for attempt in api.store.attempts(&build.id).await? {
         let stages = api.store.stages(&attempt.id).await?;
-        attempts.push(wire::Attempt::new(attempt, stages));
+        attempts.push((attempt, stages));
     }
+    let publication = api.store.publication(&build.id).await?;
+    let timeline = shapes::timeline(&build, attempts.last(), publication.as_ref());
+    let attempts = attempts.into_iter();
+    let attempts = attempts.map(|(attempt, stages)| wire::Attempt::new(attempt, stages));
     let artifacts = api.store.artifacts(&build.id).await?;
     Ok(Json(Detailed {
-        attempts,
+        attempts: attempts.collect(),
         artifacts: artifacts.into_iter().map(Into::into).collect(),
-        publication: api.store.publication(&build.id).await?.map(Into::into),
+        publication: publication.map(Into::into),
+        timeline,
         build: build.into(),
     }))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
@@ -60,6 +60,11 @@ pub(super) async fn log(
         None => attempts.into_iter().last(),
     };
     let attempt = attempt.ok_or_else(|| Problem::missing("attempt"))?;
+    if attempt.ended_at.is_some() && attempt.log.is_none() {
+        let words = "the log of this attempt is kept no longer, or there was none";
+        let hint = "submit the build again for a new one";
+        return Err(Problem::new(StatusCode::GONE, words, hint));
+    }
     let first = asked.from.unwrap_or(1).max(1);
     let last = asked.to.unwrap_or(usize::MAX);
     let tail = Tail::open(&api, &build.id, &attempt, first - 1).await;

@@ -47,6 +47,7 @@ use crate::model::{BuildId, Channel, FarmName};
 use crate::queue::{Forecaster, Live};
 use crate::repo::{Repository, Writer};
 use crate::store::Store;
+use crate::upkeep::Notices;
 use problem::Problem;
 
 pub use builds::{folder, repository};
@@ -69,6 +70,8 @@ pub struct Api {
     pub live: Live,
     /// Is told when there is something new in the queue.
     pub changed: Arc<Notify>,
+    /// What the operator has to know.
+    pub notices: Notices,
     /// The channels that may be published in; the first unless another is named.
     pub channels: Vec<Channel>,
     /// The folder that holds a folder for each attempt.

@@ -134,6 +134,8 @@ impl From<StoreError> for Problem {
             StoreError::Open { .. }
             | StoreError::Migrate { .. }
             | StoreError::Database { .. }
+            | StoreError::Dump { .. }
+            | StoreError::NotEmpty { .. }
             | StoreError::Damaged { .. } => {
                 // What a database says is nobody's business outside.
                 tracing::error!(error = ?error, "a request failed");

@@ -1,9 +1,9 @@
 //! From what is stored to the shapes that the API promises.
 
-use crate::model::BuildState;
+use crate::model::{BuildState, Timestamp};
 use crate::queue::Wait;
 use crate::store;
-use crate::wire::{Artifact, Attempt, Build, Publication, Stage, Waits};
+use crate::wire::{Artifact, Attempt, Build, Moment, Publication, Stage, Waits};
 
 impl From<store::Build> for Build {
     fn from(build: store::Build) -> Self {
@@ -51,6 +51,45 @@ impl Attempt {
     }
 }
 
+/// What happened when to a build whose last attempt had these stages.
+pub(super) fn timeline(
+    build: &store::Build,
+    last: Option<&(store::Attempt, Vec<store::StageRow>)>,
+    publication: Option<&store::Publication>,
+) -> Vec<Moment> {
+    let mut moments = vec![("received", Some(build.created_at))];
+    if let Some((attempt, stages)) = last {
+        moments.push(("started", Some(attempt.started_at)));
+        moments.extend(stages.iter().map(|stage| {
+            let seconds = stage.took_ms.map(|took| took.div_ceil(1000).cast_signed());
+            let ended = |took| Timestamp::from_seconds(stage.started_at.seconds() + took);
+            (done(&stage.stage), seconds.map(ended))
+        }));
+    }
+    moments.push(("visible", publication.and_then(|one| one.visible_at)));
+    let told = moments.into_iter().filter_map(|(moment, at)| {
+        Some(Moment {
+            moment: moment.to_owned(),
+            at: at?.rfc3339(),
+        })
+    });
+    told.collect()
+}
+
+/// What a build is after a stage.
+fn done(stage: &str) -> &'static str {
+    match stage {
+        "fetch" => "fetched",
+        "check" => "checked",
+        "build" => "built",
+        "package" => "packaged",
+        "inspect" => "inspected",
+        "assemble" => "packed",
+        "sign" => "signed",
+        _ => "published",
+    }
+}
+
 impl From<store::Artifact> for Artifact {
     fn from(artifact: store::Artifact) -> Self {
         Self {
@@ -68,6 +107,7 @@ impl From<store::Publication> for Publication {
             package: publication.package,
             version: publication.version,
             published_at: publication.published_at.rfc3339(),
+            visible_at: publication.visible_at.map(|time| time.rfc3339()),
         }
     }
 }

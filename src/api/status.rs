@@ -8,7 +8,8 @@ use axum::response::IntoResponse;
 
 use super::State;
 use super::problem::Problem;
-use crate::wire::Status;
+use crate::upkeep::Notice;
+use crate::wire::{self, Status};
 
 /// How the farm is
 #[utoipa::path(get, path = "/status",
@@ -21,10 +22,19 @@ pub(super) async fn status(api: State) -> Result<Json<Status>, Problem> {
         farm: api.farm.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         banner: api.store.queue_lock().await?,
+        notices: api.notices.all().into_iter().map(shown).collect(),
         builds: counts
             .map(|(state, count)| (state.to_string(), count))
             .collect(),
     }))
+}
+
+fn shown(notice: Notice) -> wire::Notice {
+    wire::Notice {
+        about: notice.about.to_owned(),
+        words: notice.words,
+        since: notice.since.rfc3339(),
+    }
 }
 
 /// Whether the process lives
@@ -59,6 +69,10 @@ pub(super) async fn metrics(api: State) -> Result<impl IntoResponse, Problem> {
     let locked = u8::from(api.store.queue_lock().await?.is_some());
     text.push_str("# HELP plugfarm_queue_locked Whether no build begins.\n# TYPE plugfarm_queue_locked gauge\n");
     writeln!(text, "plugfarm_queue_locked {locked}").unwrap_or_default();
+    text.push_str("# HELP plugfarm_notice What the operator has to know, by subject.\n# TYPE plugfarm_notice gauge\n");
+    for notice in api.notices.all() {
+        writeln!(text, "plugfarm_notice{{about=\"{}\"}} 1", notice.about).unwrap_or_default();
+    }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text))
 }

@@ -133,6 +133,7 @@ fn api(folder: &TempDir, store: Store) -> Api {
         farm: FarmName::local(),
         store,
         live: Live::default(),
+        notices: crate::upkeep::Notices::default(),
         changed: Arc::new(Notify::new()),
         channels: vec![Channel::stable()],
         builds: folder.path().to_owned(),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::evidence::EvidenceError;
+use crate::import::ImportError;
 use crate::model::{FailureCode, SigningError};
 use crate::repo::RepoError;
 use crate::sandbox::SandboxError;
@@ -78,6 +79,13 @@ pub enum AppError {
         #[from]
         source: StoreError,
     },
+    /// The repository's public address is none.
+    #[error(transparent)]
+    Address {
+        /// Why.
+        #[from]
+        source: ImportError,
+    },
     /// Nobody can be served.
     #[error("cannot serve")]
     Listen {
@@ -111,6 +119,7 @@ impl AppError {
             Self::DataFolder { .. } => FailureCode::StorageError,
             Self::Store { source } => source.code(),
             Self::Listen { .. } => FailureCode::NotReady,
+            Self::Address { source } => source.code_and_hint().0,
             Self::Engine { source } => source.code(),
             Self::Repository { source } => source.code_and_hint().0,
             Self::StatementKey { .. } | Self::Keys { .. } | Self::Signer { .. } => {
@@ -139,6 +148,7 @@ impl AppError {
             }
             Self::Engine { source } => Some(source.hint()),
             Self::Repository { source } => Some(source.code_and_hint().1),
+            Self::Address { .. } => Some("correct `repository.url` in the configuration"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::TryLockError;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -10,11 +11,13 @@ use tokio::sync::Notify;
 use super::{App, AppError};
 use crate::api::{self, Api, Load};
 use crate::evidence::Builder;
+use crate::import::Origin;
 use crate::pipeline::{Farm, new_id};
 use crate::queue::{Dispatcher, Forecaster, Limits, Live, Settings};
 use crate::sandbox::Cancel;
 use crate::secrets::Secrets;
 use crate::store::Store;
+use crate::upkeep::{Keep, Notices, Probe, Upkeep};
 
 impl App {
     /// The farm's state, made on first use.
@@ -35,11 +38,14 @@ impl App {
             ..self.farm().await?
         };
         let serve = &self.config.serve;
+        let notices = Notices::default();
+        let upkeep = self.upkeep(&store, &farm, &listener, notices.clone())?;
         let (live, changed) = (Live::default(), Arc::new(Notify::new()));
         let api = Api {
             farm: self.config.farm.clone(),
             store: store.clone(),
             live: live.clone(),
+            notices,
             changed: Arc::clone(&changed),
             channels: self.config.repository.channels.clone(),
             builds: farm.builds.clone(),
@@ -73,16 +79,58 @@ impl App {
             handle,
         );
         let working = Arc::new(dispatcher).run(stop.clone());
+        let looked_after = builds.handle().spawn(upkeep.run(stop.clone()));
         let serving = async {
             let served = api::serve(listener, api::router(api), serve, stop).await;
             served.map_err(AppError::listen)
         };
         let ended = tokio::try_join!(serving, async { Ok(working.await?) });
+        if looked_after.await.is_err() {
+            tracing::error!("what looks after the farm ended in a panic");
+        }
         // Connections may have been made by attempts: they are closed while there is still somebody to close them.
         store.close().await;
         builds.shutdown_background();
         drop(alone);
         ended.map(drop)
+    }
+
+    /// What looks after the farm while it serves.
+    fn upkeep(
+        &self,
+        store: &Store,
+        farm: &Farm,
+        listener: &TcpListener,
+        notices: Notices,
+    ) -> Result<Upkeep, AppError> {
+        let (repository, serve) = (&self.config.repository, &self.config.serve);
+        let here = || -> io::Result<String> {
+            let mut address = listener.local_addr()?;
+            if address.ip().is_unspecified() {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            Ok(format!("http://{address}/apt"))
+        };
+        let url = match &repository.url {
+            Some(url) => url.clone(),
+            None => here().map_err(AppError::listen)?,
+        };
+        Ok(Upkeep {
+            store: store.clone(),
+            publisher: farm.publisher.clone(),
+            keys: self.public_keys()?,
+            snapshots: repository.snapshots,
+            policy: repository.keep.clone(),
+            builds: farm.builds.clone(),
+            keep: Keep {
+                artifacts: serve.keep_artifacts,
+                logs: serve.keep_logs,
+            },
+            probe: Probe {
+                origin: Origin::parse(&url)?,
+            },
+            notices,
+        })
     }
 
     /// The right to be this farm: no other process serves from the same data folder. It lapses with the process.

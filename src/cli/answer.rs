@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::output;
 use super::usage::WrongUsage;
 use crate::app::AppError;
+use crate::backup::BackupError;
 use crate::client::ClientError;
 use crate::import::ImportError;
 use crate::model::{Blame, FailureCode, InvalidValue, Outcome, Stage};
@@ -126,6 +127,9 @@ fn code_and_hint(error: &anyhow::Error) -> (FailureCode, Option<String>) {
         (error.code(), error.hint().map(str::to_owned))
     } else if let Some(error) = error.downcast_ref::<StoreError>() {
         (error.code(), owned(error.hint()))
+    } else if let Some(error) = error.downcast_ref::<BackupError>() {
+        let (code, hint) = error.code_and_hint();
+        (code, owned(hint))
     } else if let Some(error) = error.downcast_ref::<ClientError>() {
         (error.code(), Some(error.hint()))
     } else if let Some(error) = error.downcast_ref::<SandboxError>() {

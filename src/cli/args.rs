@@ -105,6 +105,18 @@ pub(super) enum Command {
     /// Stop builds from beginning, and let them begin again
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Write the whole farm to one file, keys included
+    Backup {
+        /// The file
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a farm that was backed up into an empty data folder
+    Restore {
+        /// The file
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Show and check the apt repository
     #[command(subcommand)]
     Repo(RepoCommand),

@@ -85,6 +85,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Answer> {
         Command::Namespace(arguments) => commands::people::namespace(&app, &arguments).await,
         Command::Token(arguments) => commands::token::run(&app, &arguments).await,
         Command::Queue(command) => commands::queue::run(&app, &command).await,
+        Command::Backup { to } => commands::backup::backup(&app, &to).await,
+        Command::Restore { from } => commands::backup::restore(&app, &from).await,
         Command::Repo(command) => commands::repo::run(&app, &command).await,
         Command::Source(arguments) => commands::source::run(&app, &arguments).await,
         Command::Elsewhere(command) => elsewhere(&command, json).await,

@@ -60,6 +60,10 @@ pub struct ServeConfig {
     pub database: Option<String>,
     /// How many attempts of one build may die with the farm before it is left alone.
     pub quarantine_after: u32,
+    /// How long the packages and the evidence of builds are kept beside those in the repository.
+    pub keep_artifacts: Duration,
+    /// How long the logs of builds are kept.
+    pub keep_logs: Duration,
     /// The proxies before it: what they say of whom they ask for, in `X-Forwarded-For`, is believed.
     pub proxies: Vec<IpAddr>,
     /// How much callers may ask of it.
@@ -239,6 +243,9 @@ impl Config {
     }
 }
 
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -266,6 +273,8 @@ impl Default for Config {
                 workers: 2,
                 database: None,
                 quarantine_after: 3,
+                keep_artifacts: 90 * DAY,
+                keep_logs: 365 * DAY,
                 proxies: raw_load::local_proxies(),
                 limits: LoadLimits {
                     connections: 1024,

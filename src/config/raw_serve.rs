@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
-use super::raw::value_error;
+use super::raw::{duration, value_error};
 use super::raw_load::{RawLoad, check_load};
 use super::{ConfigError, ServeConfig};
 
@@ -17,6 +17,8 @@ pub(super) struct RawServe {
     quarantine_after: Option<u32>,
     proxies: Option<Vec<IpAddr>>,
     limits: RawLoad,
+    keep_artifacts: Option<String>,
+    keep_logs: Option<String>,
 }
 
 /// Checks it.
@@ -31,6 +33,9 @@ pub(super) fn check_serve(
         quarantine_after: raw.quarantine_after.unwrap_or(defaults.quarantine_after),
         proxies: raw.proxies.unwrap_or(defaults.proxies),
         limits: check_load(raw.limits, defaults.limits)?,
+        keep_artifacts: duration("serve.keep_artifacts", raw.keep_artifacts)?
+            .unwrap_or(defaults.keep_artifacts),
+        keep_logs: duration("serve.keep_logs", raw.keep_logs)?.unwrap_or(defaults.keep_logs),
     };
     if !(1..=64).contains(&config.workers) {
         return Err(value_error("serve.workers", "it must be between 1 and 64"));

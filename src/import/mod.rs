@@ -1,4 +1,5 @@
-//! Other people's apt repositories: read as apt reads them, believed as far as a named key leads, and taken into the farm's own.
+//! Apt repositories as hosts see them: other people's, read as apt reads them, believed as far as a named key leads, and taken
+//! into the farm's own; and the farm's own by its public address.
 //!
 //! What is read is hostile until its digest is known: the Release by its signature, the indices by the Release, the packages by
 //! the indices. Everything has a limit, and reaching it is an error with a name. Nothing here decides what may be published:
@@ -7,6 +8,7 @@
 mod error;
 
 mod index;
+mod look;
 mod origin;
 mod release;
 mod run;
@@ -15,6 +17,7 @@ mod take;
 
 pub use error::ImportError;
 pub use index::Found;
+pub use look::look;
 pub use origin::Origin;
 pub use run::{Outcome, Request, import};
 pub use take::{Download, Pattern, Wanted};

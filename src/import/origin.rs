@@ -114,7 +114,7 @@ impl Origin {
     }
 
     /// Writes what is at `key` to `out`; gives whether there is anything.
-    async fn copy(
+    pub(super) async fn copy(
         &self,
         key: &str,
         limit: u64,

@@ -34,6 +34,7 @@ pub struct Farm {
 }
 
 /// What publishing needs; it needs no engine.
+#[derive(Clone)]
 pub struct Publisher {
     /// The keys one of which statements must be signed with to be published.
     pub statement_keys: Vec<StatementKey>,

@@ -64,6 +64,7 @@ pub(super) fn publication(report: &Report, now: Timestamp) -> Option<Publication
         package: report.package.clone()?,
         version: report.version.clone()?,
         published_at: now,
+        visible_at: None,
     })
 }
 

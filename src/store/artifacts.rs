@@ -27,6 +27,8 @@ pub struct Publication {
     pub version: String,
     /// When it was published.
     pub published_at: Timestamp,
+    /// When the farm saw, by its public address, that hosts get it.
+    pub visible_at: Option<Timestamp>,
 }
 
 /// A version, and the build that published it.
@@ -90,17 +92,18 @@ impl Store {
     ///
     /// [`StoreError::Busy`], [`StoreError::Database`].
     pub async fn publication(&self, build: &BuildId) -> Result<Option<Publication>, StoreError> {
-        let row: Option<(String, String, String, i64)> = on!(self, pool => sqlx::query_as(
-            "SELECT suite, package, version, published_at FROM publications WHERE build = $1",
+        let row: Option<(String, String, String, i64, Option<i64>)> = on!(self, pool => sqlx::query_as(
+            "SELECT suite, package, version, published_at, visible_at FROM publications WHERE build = $1",
         )
         .bind(build.as_str())
         .fetch_optional(pool)
         .await)?;
-        Ok(row.map(|(suite, package, version, at)| Publication {
+        Ok(row.map(|(suite, package, version, at, seen)| Publication {
             suite,
             package,
             version,
             published_at: Timestamp::from_seconds(at),
+            visible_at: seen.map(Timestamp::from_seconds),
         }))
     }
 }

@@ -24,6 +24,11 @@ const SQLITE: &[MigrationFile] = &[
         "exchange",
         include_str!("migrations/sqlite/5_exchange.sql"),
     ),
+    (
+        6,
+        "visible",
+        include_str!("migrations/sqlite/6_visible.sql"),
+    ),
 ];
 /// PostgreSQL's, in their order.
 const POSTGRES: &[MigrationFile] = &[
@@ -38,6 +43,11 @@ const POSTGRES: &[MigrationFile] = &[
         5,
         "exchange",
         include_str!("migrations/postgres/5_exchange.sql"),
+    ),
+    (
+        6,
+        "visible",
+        include_str!("migrations/postgres/6_visible.sql"),
     ),
 ];
 /// Connections at once.

@@ -36,6 +36,19 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The state cannot be written out, or read in again. Nothing was changed.
+    #[error("the farm's state could not be taken from one place to another")]
+    Dump {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A state is only read into one that has nothing. Nothing was changed.
+    #[error("the farm's state is not empty: there are {table}")]
+    NotEmpty {
+        /// What there is.
+        table: &'static str,
+    },
     /// What is stored is nothing that this program stores.
     #[error("the farm's state is damaged: {what} is `{value}`")]
     Damaged {
@@ -114,6 +127,7 @@ impl StoreError {
             | Self::Busy
             | Self::Database { .. }
             | Self::LeaseLost { .. }
+            | Self::Dump { .. }
             | Self::Damaged { .. } => FailureCode::StorageError,
             Self::Transition { .. }
             | Self::Missing { .. }
@@ -121,6 +135,7 @@ impl StoreError {
             | Self::NotOwner { .. }
             | Self::SourceBound { .. }
             | Self::QueueFull { .. }
+            | Self::NotEmpty { .. }
             | Self::KeyReused => FailureCode::Usage,
         }
     }
@@ -136,6 +151,8 @@ impl StoreError {
             Self::Busy | Self::Database { .. } => {
                 "try again; if it stays so, look at the farm's log"
             }
+            Self::Dump { .. } => "see to the disk and its rights, or take another backup",
+            Self::NotEmpty { .. } => "use an empty database",
             Self::Damaged { .. } => "restore the farm's state from a backup",
             Self::Transition { .. } => {
                 "look at the build first: something has happened to it meanwhile"

@@ -12,6 +12,7 @@ mod audit;
 mod builds;
 mod credentials;
 mod driver;
+mod dump;
 mod error;
 mod parked;
 mod people;
@@ -23,6 +24,7 @@ mod submit;
 #[cfg(test)]
 mod suite;
 mod tokens;
+mod upkeep;
 
 pub use artifacts::{Artifact, Publication, Shipped};
 pub use attempts::{Attempt, AttemptState, Begun, Ended, Lost};
@@ -38,6 +40,7 @@ pub use sources::{BoundSource, Source};
 pub use stages::StageRow;
 pub use submit::{Submission, Submitted};
 pub use tokens::{NewToken, Token};
+pub use upkeep::Leftover;
 
 use driver::{on, transaction};
 

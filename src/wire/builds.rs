@@ -144,6 +144,17 @@ pub struct Detailed {
     pub artifacts: Vec<Artifact>,
     /// What hosts can install.
     pub publication: Option<Publication>,
+    /// What happened when, from its submission to the moment from which hosts get it.
+    pub timeline: Vec<Moment>,
+}
+
+/// One moment in a build's life.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Moment {
+    /// received, started, fetched, checked, built, packaged, inspected, packed, signed, published or visible.
+    pub moment: String,
+    /// When that was.
+    pub at: String,
 }
 
 /// One run of a build.
@@ -202,6 +213,8 @@ pub struct Publication {
     pub version: String,
     /// When it was published.
     pub published_at: String,
+    /// When the farm saw, by its public address, that hosts get it.
+    pub visible_at: Option<String>,
 }
 
 /// Why a build waits.

@@ -12,8 +12,8 @@ mod queue;
 mod status;
 
 pub use builds::{
-    Artifact, Attempt, Build, Detailed, Finding, Grown, Line, Publication, Stage, Submission,
-    Submitted, Verdict, Waits,
+    Artifact, Attempt, Build, Detailed, Finding, Grown, Line, Moment, Publication, Stage,
+    Submission, Submitted, Verdict, Waits,
 };
 pub use decisions::{
     Phased, Phasing, Promoted, Promotion, Rollback, RolledBack, Withdrawal, Withdrawn,
@@ -24,4 +24,4 @@ pub use plugins::{
 };
 pub use problem::Problem;
 pub use queue::{Lock, Queue, Running, Waiting};
-pub use status::Status;
+pub use status::{Notice, Status};

@@ -14,6 +14,19 @@ pub struct Status {
     pub version: String,
     /// Why nothing begins, if the queue is locked.
     pub banner: Option<String>,
+    /// What the operator has to know.
+    pub notices: Vec<Notice>,
     /// How many builds are in each state.
     pub builds: BTreeMap<String, u64>,
+}
+
+/// Something that the farm's operator has to know.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Notice {
+    /// repository, publication, keys or retention.
+    pub about: String,
+    /// What is wrong, and what to do.
+    pub words: String,
+    /// Since when it is so.
+    pub since: String,
 }

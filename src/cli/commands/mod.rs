@@ -1,6 +1,7 @@
 //! The commands, one file each: what they call, and what they print.
 
 pub(super) mod audit;
+pub(super) mod backup;
 pub(super) mod build;
 pub(super) mod builds;
 pub(super) mod check;

@@ -6,32 +6,31 @@ use super::repo::chosen;
 use super::{publish, retention, snapshot};
 use crate::app::App;
 use crate::cli::answer::Answer;
-use crate::model::Suite;
 use crate::pipeline::now;
-use crate::repo::Retired;
+use crate::upkeep::{RefreshError, Refreshed, refresh};
 
 pub(super) fn run(app: &App, names: &[String], if_due: bool) -> anyhow::Result<Answer> {
     let publisher = app.publisher()?;
-    let (repository, signer, now) = (&publisher.repository, publisher.signer.as_ref(), now());
+    let (repository, now) = (&publisher.repository, now());
     let mut suites = chosen(repository, names)?;
     if if_due {
         let due = repository.due(now)?;
         suites.retain(|suite| due.contains(suite));
     }
-    let lock = repository.lock()?;
-    let expired = repository.expire_previews(&lock, now, signer)?;
-    suites.retain(|suite| !expired.contains(suite));
-    let refreshed = repository.refresh(&lock, &suites, now, signer)?;
-    let unkept: Vec<Suite> = match app.config.repository.snapshots {
-        Some(every) => repository.without_snapshot(every, now)?,
-        None => Vec::new(),
-    };
-    let kept = repository.snapshot(&lock, &unkept, now, signer)?;
-    let retired = match retention::policy(app, now)? {
-        Some(policy) => repository.retire(&lock, &policy, now, signer)?,
-        None => Retired::default(),
-    };
-    let removed = repository.collect(&lock, now)?;
+    let settings = &app.config.repository;
+    let (keep, every) = (settings.keep.as_ref(), settings.snapshots);
+    let signer = publisher.signer.as_ref();
+    let done = refresh(repository, signer, keep, every, Some(suites), now);
+    let Refreshed {
+        expired,
+        refreshed,
+        snapshots: kept,
+        retired,
+        removed,
+    } = done.map_err(|error| match error {
+        RefreshError::Repository(error) => anyhow::Error::new(error),
+        other => other.into(),
+    })?;
     let expired: Vec<_> = expired.iter().map(ToString::to_string).collect();
     let over = expired
         .iter()

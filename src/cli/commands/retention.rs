@@ -1,43 +1,17 @@
 //! What `plugfarm repo refresh` removes, by the farm's policy.
 
-use std::collections::BTreeSet;
-use std::io::BufReader;
-
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::cli::answer::Answer;
-use crate::model::Timestamp;
 use crate::pipeline::now;
-use crate::repo::{Retention, Retired, downloads};
-
-/// What the farm keeps; none, if that is everything.
-pub(super) fn policy(app: &App, now: Timestamp) -> anyhow::Result<Option<Retention>> {
-    let Some(keep) = &app.config.repository.keep else {
-        return Ok(None);
-    };
-    let time = i64::try_from(keep.time.as_secs()).unwrap_or(i64::MAX);
-    let since = Timestamp::from_seconds(now.seconds().saturating_sub(time));
-    let mut downloaded = BTreeSet::new();
-    for path in &keep.downloads {
-        // Without the log nobody knows what hosts need: then nothing goes.
-        fs_err::File::open(path)
-            .and_then(|file| downloads(BufReader::new(file), since, &mut downloaded))
-            .context("cannot read the access log that `repository.keep.downloads` names")?;
-    }
-    Ok(Some(Retention {
-        versions: keep.versions,
-        time: keep.time,
-        snapshots: keep.snapshots,
-        downloaded,
-    }))
-}
+use crate::repo::Retired;
+use crate::upkeep::policy;
 
 /// What would go.
 pub(super) fn preview(app: &App) -> anyhow::Result<Answer> {
     let now = now();
-    let Some(policy) = policy(app, now)? else {
+    let Some(policy) = policy(app.config.repository.keep.as_ref(), now)? else {
         let message = "everything is kept; `repository.keep` in the configuration says otherwise";
         return Ok(Answer::done(message).with(json!({ "retired": describe(&Retired::default()) })));
     };

@@ -54,6 +54,8 @@ struct Inner {
     /// Says what time it is.
     clock: fn() -> Timestamp,
     state: Mutex<State>,
+    /// Held by whoever commits.
+    turn: Mutex<()>,
     /// Told when there is nothing to do any more.
     idle: Notify,
 }
@@ -79,6 +81,7 @@ impl Writer {
                 signer,
                 clock,
                 state: Mutex::default(),
+                turn: Mutex::default(),
                 idle: Notify::new(),
             }),
         }
@@ -185,6 +188,27 @@ impl Writer {
         self.ask(asked, answer).await
     }
 
+    /// Does `work`, which takes the repository's lock itself, while nothing else is committed; what is asked for meanwhile
+    /// waits. For what nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// [`RepoError::WriterGone`], when the writer is closed or `work` ended in a panic.
+    pub async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Repository, &dyn Signer, Timestamp) -> T + Send + 'static,
+    ) -> Result<T, RepoError> {
+        if self.inner.state().closed {
+            return Err(RepoError::WriterGone);
+        }
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = inner.turn();
+            work(&inner.repository, inner.signer.as_ref(), (inner.clock)())
+        });
+        done.await.map_err(|_| RepoError::WriterGone)
+    }
+
     /// Accepts nothing more, and returns when everything that was accepted is answered.
     pub async fn close(&self) {
         self.inner.state().closed = true;
@@ -231,6 +255,10 @@ fn said<T: Send + 'static>(value: T) -> Tell<T> {
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits until nothing waits any more.
@@ -289,6 +317,7 @@ impl Inner {
     }
 
     fn attempt(&self, jobs: &mut [Box<dyn Job>]) -> Result<Root, RepoError> {
+        let _turn = self.turn();
         let lock = self.repository.lock()?;
         let (signer, jobs) = (self.signer.as_ref(), RefCell::new(jobs));
         let judge = |draft: &mut Draft<'_>| {

@@ -42,6 +42,7 @@ pub(super) async fn an_attempt_leaves_everything_or_nothing(store: &Store) {
         package: "wazo-plugind-whole-demo".to_owned(),
         version: "1-0+deb12u1".to_owned(),
         published_at: at(9),
+        visible_at: None,
     };
     let good = Ended {
         artifacts: vec![artifact("a.log"), artifact("b.deb")],
@@ -69,8 +70,9 @@ pub(super) async fn an_attempt_leaves_everything_or_nothing(store: &Store) {
     );
     assert_eq!(
         store.publication(&id(400)).await.unwrap(),
-        Some(publication)
+        Some(publication.clone())
     );
+    is_seen_once(store, publication).await;
     let used = store.queue(at(0)).await.unwrap().used;
     assert_eq!((used[0].seconds, used[0].attempts), (9, 1), "{used:?}");
     let took = store.took(9).await.unwrap();
@@ -201,4 +203,29 @@ pub(super) async fn two_workers_never_get_one_build(store: &Store) {
         }
         assert_eq!(won, 1, "{number}");
     }
+}
+
+/// A publication is looked for until it is seen; what is kept no longer is forgotten.
+async fn is_seen_once(store: &Store, publication: Publication) {
+    let unseen = |since| async move { store.unseen(since, 10).await.unwrap() };
+    let expected = [(id(400), publication.clone())];
+    assert_eq!(unseen(at(9)).await, expected);
+    assert_eq!(unseen(at(10)).await, [], "it is given up");
+    store.see(&id(400), at(11)).await.unwrap();
+    store.see(&id(400), at(12)).await.unwrap();
+    assert_eq!(unseen(at(9)).await, []);
+    let seen = store.publication(&id(400)).await.unwrap().unwrap();
+    assert_eq!(seen.visible_at, Some(at(11)), "the first time counts");
+
+    let leftovers = |before, logs| async move {
+        let all = store.leftovers(before, logs, 100).await.unwrap();
+        all.into_iter().any(|one| one.attempt == id(10_400))
+    };
+    assert!(leftovers(at(10), false).await && leftovers(at(10), true).await);
+    assert!(!leftovers(at(9), false).await, "it ended then");
+    store.forget(&id(10_400), false).await.unwrap();
+    assert!(!leftovers(at(10), false).await && leftovers(at(10), true).await);
+    assert_eq!(store.artifacts(&id(400)).await.unwrap(), []);
+    store.forget(&id(10_400), true).await.unwrap();
+    assert!(!leftovers(at(10), true).await);
 }

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod disk;
+mod dump;
 mod parked;
 mod people;
 mod private;
@@ -98,6 +99,7 @@ async fn keeps_its_promises(store: &Store) {
     attempts::two_workers_never_get_one_build(store).await;
     queue::what_was_done_is_noted(store).await;
     private::what_is_private_is_shown_to_its_partner_and_to_auditors(store).await;
+    dump::a_dump_is_the_whole_state(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,7 @@ pub(super) async fn a_publication_wakes_what_waits_for_it(store: &Store) {
         suite: "bookworm".to_owned(),
         package: "wazo-plugind-base-demo".to_owned(),
         version: "1-0+deb12u1".to_owned(),
+        visible_at: None,
         published_at: at(9),
     };
     let published = Ended {
