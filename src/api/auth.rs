@@ -85,6 +85,16 @@ impl Caller {
         named.cloned().unwrap_or_else(Actor::operator)
     }
 
+    /// Who approves, where several people must: somebody, by name. Whoever shares a token is nobody.
+    pub(super) fn approver(&self, approvals: usize) -> Result<Actor, Problem> {
+        if approvals > 1 && self.0.person.is_none() {
+            let words = "this token does not say who holds it, and several people must approve";
+            let hint = "ask the farm's operator for a token that was made with --person";
+            return Err(forbidden(words, hint));
+        }
+        Ok(self.decider())
+    }
+
     /// Whose it is, if it is a partner's.
     pub(super) fn owner(&self) -> Option<&Actor> {
         self.0.partner.as_ref()

@@ -41,7 +41,7 @@ pub(super) async fn promote(
             .map(percent)
             .transpose()?
             .filter(|percent| *percent < 100),
-        by: caller.decider(),
+        by: caller.approver(api.approvals)?,
         reason: Reason::new(&asked.reason)?,
     };
     let promoted = api.writer.promote(promotion).await?;

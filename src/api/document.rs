@@ -63,6 +63,7 @@ fn add_refusals(path: &str, operation: &mut Operation) {
             "too much was asked for; `Retry-After` says how long to wait",
         ),
         ("503", "not now; try again"),
+        ("504", "it took too long; it may happen yet"),
     ]);
     if operation.security.is_some() {
         refusals.insert("401", "there is no token, or it is worth nothing");

@@ -33,7 +33,8 @@ use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::sync::Notify;
@@ -59,6 +60,9 @@ pub use tokens::{draw, new_token, shown};
 const MAX_BODY: usize = 64 << 10;
 /// How long a request may take that is not answered by a stream.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// When whoever waited in vain may come again.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// What the API is answered from.
 pub struct Api {
@@ -91,6 +95,15 @@ pub struct Api {
 }
 
 type State = axum::extract::State<Arc<Api>>;
+
+/// A request that took too long is refused as others are.
+async fn explain_timeout(response: Response) -> Response {
+    if response.status() != StatusCode::REQUEST_TIMEOUT {
+        return response;
+    }
+    let words = "the farm did not come to an answer in time; what was asked for may happen yet";
+    Problem::later(StatusCode::GATEWAY_TIMEOUT, words, RETRY).into_response()
+}
 
 /// Everything that is served.
 pub fn router(api: Api) -> Router {
@@ -126,7 +139,8 @@ pub fn router(api: Api) -> Router {
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             PATIENCE,
-        ));
+        ))
+        .layer(map_response(explain_timeout));
     // These answer for as long as somebody reads.
     let streams = OpenApiRouter::new()
         .routes(routes!(logs::live))

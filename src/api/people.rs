@@ -98,6 +98,9 @@ pub(super) async fn bind(
     let (plugin, owner) = owned(&api, id).await?;
     caller.may(Scope::Submit, &plugin.namespace, &owner)?;
     let Json(asked) = body?;
+    if !caller.operates() {
+        api.load.submission(&owner)?;
+    }
     let url = repository(&asked.url)?;
     let subdirectory = folder(asked.subdirectory.as_deref())?;
     let source = Source {

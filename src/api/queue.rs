@@ -9,6 +9,7 @@ use super::auth::{Caller, Viewer};
 use super::problem::Problem;
 use crate::model::Reason;
 use crate::pipeline::now;
+use crate::store::QueueView;
 use crate::wire::{self, Queue};
 
 /// The most builds that wait of which the answer tells.
@@ -18,23 +19,24 @@ const MAX_LIST: usize = 200;
 #[utoipa::path(get, path = "/queue", responses((status = 200, description = "this is it", body = Queue)))]
 pub(super) async fn show(api: State, viewer: Viewer) -> Result<Json<Queue>, Problem> {
     // What was used lately is nothing to look at: none of it is after now.
-    let view = api.store.queue(now()).await?;
+    let mut view = api.store.queue(now()).await?;
     let hidden = api.store.hidden_plugins(&viewer.0).await?;
-    let running = view.running.iter();
-    let running = running
-        .filter(|one| !hidden.contains(&one.plugin))
-        .map(|one| wire::Running {
+    view.running.retain(|one| !hidden.contains(&one.plugin));
+    view.waiting.retain(|one| !hidden.contains(&one.plugin));
+    Ok(Json(view.into()))
+}
+
+impl From<QueueView> for Queue {
+    fn from(view: QueueView) -> Self {
+        let running = view.running.iter().map(|one| wire::Running {
             build: one.build.to_string(),
             partner: one.partner.to_string(),
             plugin: one.plugin.to_string(),
             priority: one.priority.to_string(),
             started_at: one.started_at.rfc3339(),
         });
-    let waiting = view.waiting.iter();
-    let waiting = waiting
-        .filter(|one| !hidden.contains(&one.plugin))
-        .take(MAX_LIST)
-        .map(|one| wire::Waiting {
+        let waiting = view.waiting.iter().take(MAX_LIST);
+        let waiting = waiting.map(|one| wire::Waiting {
             build: one.build.to_string(),
             partner: one.partner.to_string(),
             plugin: one.plugin.to_string(),
@@ -43,12 +45,13 @@ pub(super) async fn show(api: State, viewer: Viewer) -> Result<Json<Queue>, Prob
             priority: one.priority.to_string(),
             not_before: one.not_before.rfc3339(),
         });
-    Ok(Json(Queue {
-        running: running.collect(),
-        waits: view.waiting.len(),
-        waiting: waiting.collect(),
-        locked: view.locked,
-    }))
+        Self {
+            running: running.collect(),
+            waits: view.waiting.len(),
+            waiting: waiting.collect(),
+            locked: view.locked,
+        }
+    }
 }
 
 /// Let no build begin; the operator does

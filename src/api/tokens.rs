@@ -19,6 +19,8 @@ use crate::wire;
 const DAY: i64 = 24 * 3600;
 /// After how many days a token ends, unless that is said.
 const DAYS: u16 = 365;
+/// The most tokens of a partner that makes them itself.
+const MOST: usize = 100;
 /// The most days that a token may last.
 const MAX_DAYS: u16 = 3650;
 
@@ -34,7 +36,10 @@ pub(super) async fn list(api: State, caller: Caller) -> Result<Json<Vec<wire::To
 
 /// Make a token, which is shown this once
 #[utoipa::path(post, path = "/tokens", request_body = wire::NewToken, security(("token" = [])),
-    responses((status = 201, description = "this is it", body = wire::Secret)))]
+    responses(
+        (status = 201, description = "this is it", body = wire::Secret),
+        (status = 409, description = "the partner has too many", body = Problem)
+    ))]
 pub(super) async fn create(
     api: State,
     caller: Caller,
@@ -51,6 +56,15 @@ pub(super) async fn create(
     })?;
     let new = new_token(&asked, &secret, now())?;
     let new = caller.narrowed(new)?;
+    if !caller.operates() {
+        let tokens = api.store.tokens().await?.into_iter();
+        let live = tokens.filter(|token| caller.sees(token) && token.is_live(now()));
+        if live.count() >= MOST {
+            let words = format!("the partner has {MOST} tokens already");
+            let hint = "end those that nobody uses";
+            return Err(Problem::new(StatusCode::CONFLICT, words, hint));
+        }
+    }
     api.store.add_token(&new, &caller.actor(), now()).await?;
     Ok((StatusCode::CREATED, Json(shown(&new, secret))))
 }

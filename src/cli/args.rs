@@ -19,7 +19,7 @@ pub(super) use farm::{
     SourceCommand, SubmitArgs,
 };
 pub(super) use service::{
-    NamespaceArgs, NamespaceCommand, PartnerCommand, QueueCommand, ServeArgs, TokenArgs,
+    NamespaceArgs, NamespaceCommand, PartnerCommand, QueueArgs, QueueCommand, ServeArgs, TokenArgs,
     TokenCommand, TokensArgs,
 };
 
@@ -102,9 +102,8 @@ pub(super) enum Command {
     Namespace(NamespaceArgs),
     /// Create, list and revoke the tokens by which the farm knows who asks
     Token(TokensArgs),
-    /// Stop builds from beginning, and let them begin again
-    #[command(subcommand)]
-    Queue(QueueCommand),
+    /// Show what waits and runs, stop builds from beginning, and let them begin again
+    Queue(QueueArgs),
     /// Write the whole farm to one file, keys included
     Backup {
         /// The file

@@ -33,10 +33,7 @@ pub(super) fn required(arguments: &FarmArgs) -> anyhow::Result<Client> {
 
 /// The plugin whose package is named, for a farm that knows by the token who decides.
 pub(super) fn plugin(named: &Named, by: Option<&Actor>) -> anyhow::Result<PluginId> {
-    if by.is_some() {
-        let message = "the farm knows by the token who decides: leave --by out";
-        return Err(WrongUsage(message.to_owned()).into());
-    }
+    nobody_named(by)?;
     let package = &named.package;
     let none = || {
         WrongUsage(format!(
@@ -44,6 +41,15 @@ pub(super) fn plugin(named: &Named, by: Option<&Actor>) -> anyhow::Result<Plugin
         ))
     };
     Ok(PluginId::of_package(package).ok_or_else(none)?)
+}
+
+/// Refuses a name: the token says who it is.
+pub(super) fn nobody_named(by: Option<&Actor>) -> anyhow::Result<()> {
+    if by.is_none() {
+        return Ok(());
+    }
+    let message = "the farm knows by the token who decides: leave --by out";
+    Err(WrongUsage(message.to_owned()).into())
 }
 
 /// The token: the environment's, or the file's.

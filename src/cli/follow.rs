@@ -43,7 +43,7 @@ pub(super) async fn watch(
             },
             _ = ticks.tick(), if quiet => {
                 // Whoever asks is told at once; that this fails is no reason to stop.
-                if let Ok(why) = client.why(id).await && why.state == BuildState::Queued.word() && why.reason != said {
+                if let Ok(why) = client.why(id).await && waiting(&why.state) && why.reason != said {
                     watcher.waits(&printable(&why.reason, 500));
                     said = why.reason;
                 }
@@ -52,6 +52,10 @@ pub(super) async fn watch(
     }
     let build = client.build(id).await?;
     Ok(outcome(&build).with(json!({ "build": build })))
+}
+
+fn waiting(state: &str) -> bool {
+    [BuildState::Queued.word(), BuildState::Parked.word()].contains(&state)
 }
 
 /// What happens, read by a task of its own: a pause in it is nobody else's.

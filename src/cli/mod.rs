@@ -84,7 +84,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Answer> {
         Command::Partner(command) => commands::people::partner(&app, &command).await,
         Command::Namespace(arguments) => commands::people::namespace(&app, &arguments).await,
         Command::Token(arguments) => commands::token::run(&app, &arguments).await,
-        Command::Queue(command) => commands::queue::run(&app, &command).await,
+        Command::Queue(arguments) => commands::queue::run(&app, &arguments).await,
         Command::Backup { to } => commands::backup::backup(&app, &to).await,
         Command::Restore { from } => commands::backup::restore(&app, &from).await,
         Command::Repo(command) => commands::repo::run(&app, &command).await,
@@ -99,6 +99,7 @@ async fn elsewhere(command: &Elsewhere, json: bool) -> anyhow::Result<Answer> {
         Elsewhere::Submit(arguments) => commands::submit::run(arguments, json).await,
         Elsewhere::Builds(arguments) => commands::builds::run(arguments, json).await,
         Elsewhere::Plugins(arguments) => commands::plugins::run(arguments).await,
+        Elsewhere::Channels(farm) => commands::channels::run(farm).await,
         Elsewhere::Completions { shell } => commands::shell::completions(*shell),
         Elsewhere::Man { to } => commands::shell::man(to),
     }

@@ -82,7 +82,7 @@ impl Client {
                 return Err(error);
             };
             let wait = wanted.max(pause);
-            if began.elapsed() + wait > self.patience {
+            if began.elapsed().saturating_add(wait) > self.patience {
                 return Err(error);
             }
             let seconds = wait.as_secs_f64();
@@ -124,6 +124,10 @@ fn waits(error: &ClientError, again: bool) -> Option<Duration> {
         ClientError::Refused { problem, wait, .. } if [429, 503].contains(&problem.status) => {
             Some(Duration::from_secs(wait.unwrap_or(0)))
         }
+        // Or that it may have.
+        ClientError::Refused { problem, wait, .. } if problem.status == 504 => {
+            again.then_some(Duration::from_secs(wait.unwrap_or(0)))
+        }
         _ => None,
     }
 }
@@ -142,4 +146,88 @@ async fn parse<T: DeserializeOwned>(answer: Response) -> Result<T, ClientError> 
     serde_json::from_slice(&bytes).map_err(|error| ClientError::Answer {
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::http::stub::{answer, server};
+
+    /// A client of a server that gives these answers, and what it was told meanwhile.
+    async fn client(answers: Vec<String>) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&said);
+        let notice = Arc::new(move |words: &str| notes.lock().unwrap().push(words.to_owned()));
+        let url = server(answers).await;
+        let client = Client::new(url.as_str(), Some("plugfarm_secret".to_owned()), notice);
+        (client.unwrap(), said)
+    }
+
+    fn json(body: &str) -> String {
+        answer("200 OK\r\nContent-Type: application/json", body)
+    }
+
+    fn problem(status: &str, more: &str) -> String {
+        let body = r#"{"status": 429, "title": "t", "detail": "too much", "hint": "wait"}"#;
+        let kind = "Content-Type: application/problem+json";
+        answer(&format!("{status}\r\n{kind}{more}"), body)
+    }
+
+    #[tokio::test]
+    async fn a_farm_that_is_down_is_asked_again_and_told_of() {
+        let answers = vec![
+            String::new(),
+            answer("502 Bad Gateway", "<html>"),
+            problem("429 Too Many Requests", "\r\nRetry-After: 3"),
+            json("[]"),
+        ];
+        let (client, said) = client(answers).await;
+        let began = Instant::now();
+        assert!(client.tokens().await.unwrap().is_empty());
+        assert!(began.elapsed() >= Duration::from_secs(3));
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said[2].contains("left alone for 3 seconds"), "{said:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_wants_to_be_left_alone_for_ever_is() {
+        for wait in ["86400", "18446744073709551615"] {
+            let more = format!("\r\nRetry-After: {wait}");
+            let (client, _) = client(vec![problem("429 Too Many Requests", &more)]).await;
+            let error = client.tokens().await.unwrap_err();
+            assert!(error.to_string().contains(wait), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_same_twice_is_asked_once() {
+        let (client, _) = client(vec![String::new(), json("{}")]).await;
+        let error = client.retry("0").await.unwrap_err();
+        assert!(matches!(error, ClientError::Unanswered { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_farm_is_not_believed() {
+        let elsewhere = answer("302 Found\r\nLocation: http://127.0.0.2/", "");
+        let html = answer("200 OK\r\nContent-Type: text/html", "<p>hello</p>");
+        for wrong in [elsewhere, html, answer("404 Not Found", "nothing")] {
+            let (client, _) = client(vec![wrong]).await;
+            let error = client.tokens().await.unwrap_err();
+            assert!(matches!(error, ClientError::NoFarm { .. }), "{error}");
+        }
+        let (client, _) = client(vec![json("{")]).await;
+        let error = client.tokens().await.unwrap_err();
+        assert!(matches!(error, ClientError::Answer { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_ends() {
+        let page = r#"[{"plugin": "a/b", "url": "u", "subdirectory": null, "private": false}]"#;
+        let (client, _) = client(vec![json(page); 3]).await;
+        let error = client.sources(None).await.unwrap_err();
+        assert!(error.to_string().contains("does not end"), "{error}");
+    }
 }

@@ -5,13 +5,16 @@ use super::{Client, ClientError, Follower};
 use crate::http::{Request, Response};
 use crate::model::PluginId;
 use crate::wire::{
-    Binding, Build, Channel, Detailed, DetailedPlugin, Namespace, NewToken, Phased, Phasing,
+    Binding, Build, Channel, Detailed, DetailedPlugin, Lock, Namespace, NewToken, Phased, Phasing,
     Plugin, Promoted, Promotion, Queue, Rollback, RolledBack, Secret, Source, Submission,
     Submitted, Token, Waits, Withdrawal, Withdrawn,
 };
 
 /// How much one list may have; the farm has the last word.
 const PAGE: &str = "200";
+
+/// How much is listed all together.
+const MOST: usize = 100_000;
 
 /// Which builds are listed.
 #[derive(Debug, Clone, Default)]
@@ -143,10 +146,16 @@ impl Client {
                 }
             }
             let found: Vec<T> = self.read(url).await?;
-            if found.is_empty() {
-                return Ok(all);
+            let last = all.last().map(&name);
+            match found.last().map(&name) {
+                None => return Ok(all),
+                // One that is no farm might never end.
+                next if next == last || all.len() > MOST => {
+                    let reason = format!("its list of {what} does not end");
+                    return Err(ClientError::Answer { reason });
+                }
+                Some(_) => all.extend(found),
             }
-            all.extend(found);
         }
     }
 
@@ -168,6 +177,18 @@ impl Client {
     /// What waits and what runs.
     pub async fn queue(&self) -> Result<Queue, ClientError> {
         self.read(self.at(&["queue"])).await
+    }
+
+    /// Lets no build begin.
+    pub async fn lock_queue(&self, lock: &Lock) -> Result<(), ClientError> {
+        let request = self.post(self.at(&["queue", "lock"]), lock)?;
+        self.order(request).await
+    }
+
+    /// Lets builds begin again.
+    pub async fn unlock_queue(&self) -> Result<(), ClientError> {
+        let url = self.at(&["queue", "unlock"]);
+        self.order(Request::post(url, "application/json", "")).await
     }
 
     /// Lets a version into the next channel.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::ask::{Ask, unanswered};
 use super::events::{Event, Reader};
@@ -14,6 +14,8 @@ use crate::wire::{Grown, Line};
 
 /// How long a farm that went away while a log was read is waited for: long enough for it to start again.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// So many connections in a row that bring nothing, and end sooner than this, are a defect.
+const FRUITLESS: (u32, Duration) = (60, Duration::from_secs(5));
 /// How long after the end of a connection the next one is made.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,10 @@ pub struct Follower {
     /// The id of the last event: where the next connection goes on.
     last: Option<String>,
     stream: Option<(Response, Reader)>,
+    /// How many connections in a row brought nothing.
+    fruitless: u32,
+    connected: Instant,
+    pause: Duration,
     ready: VecDeque<Event>,
 }
 
@@ -44,6 +50,9 @@ impl Follower {
             build: build.to_owned(),
             last: None,
             stream: None,
+            fruitless: 0,
+            connected: Instant::now(),
+            pause: PAUSE,
             ready: VecDeque::new(),
         }
     }
@@ -78,6 +87,9 @@ impl Follower {
                 let events = reader.feed(&bytes).ok_or_else(|| ClientError::Answer {
                     reason: "an event is too large".to_owned(),
                 })?;
+                if !events.is_empty() {
+                    self.fruitless = 0;
+                }
                 self.ready.extend(events);
                 return Ok(());
             }
@@ -85,9 +97,17 @@ impl Follower {
             Err(error) if error.passes() => unanswered(error).to_string(),
             Err(error) => return Err(unanswered(error)),
         };
+        let (most, soon) = FRUITLESS;
+        if self.connected.elapsed() < soon {
+            self.fruitless += 1;
+        }
+        if self.fruitless > most {
+            let reason = format!("{most} connections ended with nothing in them");
+            return Err(ClientError::Answer { reason });
+        }
         (self.client.notice)(&format!("{broken}; going on where it broke off"));
         self.stream = None;
-        sleep(PAUSE).await;
+        sleep(self.pause).await;
         Ok(())
     }
 
@@ -106,6 +126,7 @@ impl Follower {
                 status: response.status(),
             });
         }
+        self.connected = Instant::now();
         self.stream = Some((response, Reader::default()));
         Ok(())
     }
@@ -121,4 +142,55 @@ fn line(data: &str) -> Result<Happened, ClientError> {
         ..grown.line
     };
     Ok(Happened::Line(Grown { line, ..grown }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::http::stub::{answer, server};
+
+    /// Whoever follows a build of a server that gives these answers.
+    async fn follower(answers: Vec<String>) -> Follower {
+        let url = server(answers).await;
+        let client = Client::new(url.as_str(), None, Arc::new(|_: &str| ()));
+        Follower {
+            pause: Duration::ZERO,
+            ..client.unwrap().follow("0")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_breaks_off_goes_on_and_one_that_never_comes_is_given_up() {
+        let stream = |body: &str| answer("200 OK\r\nContent-Type: text/event-stream", body);
+        let line = |number: u32| {
+            format!(
+                "event: line\nid: 1:{number}\ndata: {{\"attempt\":1,\"number\":{number},\"text\":\"\\u001b[31m\"}}\n\n"
+            )
+        };
+        let answers = vec![
+            stream(&line(1)),
+            String::new(),
+            stream(&format!("{}event: end\ndata: failed\n\n", line(2))),
+        ];
+        let mut follower = follower(answers).await;
+        let mut seen = Vec::new();
+        let end = loop {
+            match follower.next().await.unwrap() {
+                Happened::Line(grown) => seen.push(grown.line),
+                Happened::End(state) => break state,
+            }
+        };
+        assert_eq!(end, "failed");
+        assert_eq!(
+            seen.iter().map(|line| line.number).collect::<Vec<_>>(),
+            [1, 2]
+        );
+        assert_eq!(seen[0].text, "\\u{1b}[31m", "no terminal obeys it");
+
+        let mut follower = self::follower(vec![stream(": nothing\n\n"); 100]).await;
+        let error = follower.next().await.unwrap_err();
+        assert!(matches!(error, ClientError::Answer { .. }), "{error}");
+    }
 }

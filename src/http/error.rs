@@ -60,11 +60,14 @@ impl HttpError {
 
     /// What broke a connection, or kept it from coming about.
     pub(super) fn broken(url: &Url, error: &(dyn std::error::Error + 'static)) -> Self {
-        let (mut said, mut trouble) = (error.to_string(), Trouble::Unreachable);
+        let (mut said, mut trouble) = (String::new(), Trouble::Unreachable);
         let mut cause = Some(error);
         while let Some(next) = cause {
             let words = next.to_string();
-            if !said.contains(&words) {
+            // What only says that there is a cause is left out.
+            if said.is_empty() || said.starts_with("client error") {
+                said = words;
+            } else if !said.contains(&words) {
                 said = format!("{said}: {words}");
             }
             if next.is::<rustls::Error>() {

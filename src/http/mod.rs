@@ -10,6 +10,8 @@ mod error;
 mod names;
 mod request;
 mod response;
+#[cfg(test)]
+pub(crate) mod stub;
 
 pub use address::refusal;
 pub use client::{Client, Reach};

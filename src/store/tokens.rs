@@ -68,6 +68,12 @@ impl Token {
         scoped && within
     }
 
+    /// Whether it is worth anything.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at > now
+    }
+
     fn from_row(row: Row) -> Result<Self, StoreError> {
         let (id, partner, person, scopes, namespaces, created, expires, revoked) = row;
         let words =

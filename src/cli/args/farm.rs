@@ -8,15 +8,21 @@ use clap::{Args, Subcommand};
 use crate::config::environment;
 use crate::model::{BuildId, Channel, InvalidValue, Namespace, PluginId, Priority, Target};
 
+const OUTCOMES: &str = "Exit codes with --follow: 0 published, 1 the plugin's fault, 3 no fault of the plugin: cancelled, \
+                        superseded by a newer build, the farm's or somebody else's fault. Else: 0 submitted, 2 refused.";
+
 /// The commands that need nothing of this machine.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Elsewhere {
     /// Have a farm build a plugin, and publish it
+    #[command(after_help = OUTCOMES)]
     Submit(SubmitArgs),
     /// List and show a farm's builds, read their logs, stop them or try them again
     Builds(BuildsArgs),
     /// List and show a farm's plugins
     Plugins(PluginsArgs),
+    /// List a farm's channels, in the order that packages go through them
+    Channels(FarmArgs),
     /// Print what makes a shell complete plugfarm's commands
     Completions {
         /// The shell
@@ -98,7 +104,7 @@ pub(in crate::cli) enum BuildsCommand {
         /// Only this plugin's
         #[arg(long, value_name = "NAMESPACE/NAME")]
         plugin: Option<PluginId>,
-        /// Only in this state: queued, running, succeeded, failed, cancelled, superseded or quarantined
+        /// Only in this state: queued, parked, running, succeeded, failed, cancelled, superseded or quarantined
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// At most so many

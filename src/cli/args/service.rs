@@ -104,9 +104,22 @@ pub(in crate::cli) struct TokenArgs {
     pub(in crate::cli) days: u16,
 }
 
+/// Arguments of `queue`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct QueueArgs {
+    /// What about it.
+    #[command(subcommand)]
+    pub(in crate::cli) command: QueueCommand,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(in crate::cli) farm: FarmArgs,
+}
+
 /// Commands about the queue.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum QueueCommand {
+    /// Show what waits and what runs
+    Show,
     /// Let no build begin
     Lock(DecisionArgs),
     /// Let builds begin again

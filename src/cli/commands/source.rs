@@ -36,7 +36,7 @@ pub(in crate::cli) async fn run(app: &App, arguments: &FarmSourceArgs) -> anyhow
         ) => {
             let source = match farm {
                 Some(farm) => {
-                    let (url, subdirectory) = (url.clone(), subdirectory.clone());
+                    let (url, subdirectory) = (repository(url)?, subdirectory.clone());
                     farm.bind(plugin, &Binding { url, subdirectory }).await?
                 }
                 None => {

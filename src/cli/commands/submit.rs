@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::api::repository;
 use crate::cli::answer::Answer;
 use crate::cli::args::SubmitArgs;
 use crate::cli::farm;
@@ -13,16 +14,16 @@ use crate::wire::Submission;
 
 pub(in crate::cli) async fn run(arguments: &SubmitArgs, json: bool) -> anyhow::Result<Answer> {
     let client = farm::required(&arguments.farm)?;
-    let text = |value: Option<String>| value;
     let submission = Submission {
-        url: arguments.url.clone(),
+        // Checked here already: a credential in it leaves this machine for nobody.
+        url: repository(&arguments.url)?,
         plugin: arguments.plugin.as_ref().map(ToString::to_string),
         subdirectory: arguments.subdirectory.clone(),
         reference: arguments.reference.clone(),
-        target: text(arguments.target.map(|target| target.to_string())),
-        channel: text(arguments.channel.as_ref().map(ToString::to_string)),
+        target: arguments.target.as_ref().map(ToString::to_string),
+        channel: arguments.channel.as_ref().map(ToString::to_string),
         preview: arguments.preview.clone(),
-        priority: text(arguments.priority.map(|priority| priority.to_string())),
+        priority: arguments.priority.as_ref().map(ToString::to_string),
     };
     // A key of its own, at the least: what is sent again because the answer got lost is no second build.
     let drawn = || uuid::Uuid::new_v4().to_string();
