@@ -375,6 +375,8 @@ pub(super) enum KeyCommand {
     Show,
     /// Say what hosts will make of the published signatures, today and in 30, 90 and 365 days
     Doctor,
+    /// Let keys that were restored from an older backup take note of what they signed since
+    Adopt,
     /// Encrypt the secret keys with the configured passphrase (`signer.passphrase_file`)
     Protect {
         /// Encrypt them with the passphrase in this file, which is to be the configured one from then on

@@ -8,7 +8,7 @@ use super::key::StatementKey;
 use super::rollback::{Proof, predicate_type, prove};
 use super::shape::{Descriptor, STATEMENT_TYPE, rfc3339};
 use super::statement::to_json;
-use super::verify::{EvidenceError, verified_payload, verified_payloads};
+use super::verify::{EvidenceError, signed_payloads, verified_payload};
 use crate::model::{Actor, Architecture, DebianVersion, Sha256, Timestamp};
 
 /// The type of the predicate: its fields are those of [`Import`].
@@ -129,7 +129,7 @@ impl Provenance {
 ///
 /// [`EvidenceError`].
 pub fn trace(evidence: &[u8], trusted: &[StatementKey]) -> Result<Provenance, EvidenceError> {
-    let payloads = verified_payloads(evidence, trusted)?;
+    let payloads = signed_payloads(evidence, trusted)?;
     if let [(payload, _)] = payloads.as_slice()
         && predicate_type(payload).as_deref() == Some(IMPORT_PREDICATE)
     {

@@ -64,7 +64,7 @@ pub use sbom::{PayloadFile, sbom};
 pub use shape::BUILD_TYPE;
 pub use statement::statement;
 pub use verified::VerifiedStatement;
-pub use verify::{EvidenceError, verify};
+pub use verify::{EvidenceError, signed_payloads, verify};
 
 #[cfg(test)]
 mod sample;

@@ -10,7 +10,7 @@ use super::key::StatementKey;
 use super::shape::{Descriptor, STATEMENT_TYPE, rfc3339};
 use super::statement::to_json;
 use super::verified::VerifiedStatement;
-use super::verify::{EvidenceError, verified_payloads};
+use super::verify::{EvidenceError, signed_payloads};
 use crate::model::{Actor, DebianVersion, Reason, Sha256, Timestamp};
 
 /// The type of the predicate: its fields are those of [`Rollback`].
@@ -138,7 +138,7 @@ impl Proof {
 ///
 /// [`EvidenceError`].
 pub fn prove(evidence: &[u8], trusted: &[StatementKey]) -> Result<Proof, EvidenceError> {
-    let payloads = verified_payloads(evidence, trusted)?;
+    let payloads = signed_payloads(evidence, trusted)?;
     let (rollback, build) = match <[_; 2]>::try_from(payloads) {
         Ok([one, other]) if is_rollback(&one.0) => (one.0, other),
         Ok([one, other]) if is_rollback(&other.0) => (other.0, one),

@@ -96,7 +96,7 @@ pub(super) fn verified_payload(
     evidence: &[u8],
     trusted: &[StatementKey],
 ) -> Result<(Vec<u8>, StatementKey), EvidenceError> {
-    only(verified_payloads(evidence, trusted)?, trusted)
+    only(signed_payloads(evidence, trusted)?, trusted)
 }
 
 /// The only one of the payloads that verified.
@@ -114,8 +114,12 @@ pub(super) fn only(
     }
 }
 
-/// Everything that trusted keys have signed, each once, with a key that did.
-pub(super) fn verified_payloads(
+/// Everything that trusted keys have signed in an evidence file, each once, with a key that did: payloads of any kind.
+///
+/// # Errors
+///
+/// [`EvidenceError::TooLarge`], [`EvidenceError::NotAnEnvelope`] and those of its counts.
+pub fn signed_payloads(
     evidence: &[u8],
     trusted: &[StatementKey],
 ) -> Result<Vec<(Vec<u8>, StatementKey)>, EvidenceError> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::archive_key::{self, ArchiveKey};
 use super::change::{self, Change};
 use super::folder::{KeyFolder, Secrecy};
-use super::journal::{Journal, JournalEntry, JournalKind, KeyStep};
+use super::journal::{Journal, JournalEntry, JournalKind, KeyStep, SignedPackage};
 use super::known::Known;
 use super::passphrase::Passphrase;
 use super::ring::{JOURNAL, Ring};
@@ -131,6 +131,15 @@ impl Keys {
         Self::open_with(&self.folder.path(""), &self.farm, passphrase, self.clock).map(Some)
     }
 
+    /// Whether a statement was signed about this package.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] of the journal.
+    pub fn knows(&self, package: &SignedPackage) -> Result<bool, KeyError> {
+        Ok(self.journal.known()?.is_signed_for(package))
+    }
+
     /// What was signed so far, oldest first.
     pub fn journal(&self) -> Result<Vec<JournalEntry>, KeyError> {
         self.journal.entries()
@@ -181,7 +190,7 @@ impl Keys {
     }
 
     /// The ids of the keys in a keyring package, if they are the present ones.
-    fn keys_in(&self, keyring: Option<Keyring>) -> Vec<String> {
+    pub(super) fn keys_in(&self, keyring: Option<Keyring>) -> Vec<String> {
         let present = Keyring {
             archive_sha256: Sha256::of(&self.ring.public.archive_keyring),
             statement_sha256: Sha256::of(self.ring.public.statement_pem.as_bytes()),

@@ -7,6 +7,7 @@
 //!
 //! What must not live here: what a Release file says, what a statement says, where anything is published.
 
+mod adopt;
 mod archive_key;
 mod change;
 mod error;
@@ -29,6 +30,7 @@ mod statement_key;
 mod vault;
 mod verify;
 
+pub use adopt::AdoptError;
 pub use error::KeyError;
 pub use forecast::{Forecast, HostVerifier, forecast};
 pub use import::ImportError;

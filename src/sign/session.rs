@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
         let mut visit = |listed: Listed| {
             if !known.is_signed_for(&listed.signed) {
                 return Err(format!(
-                    "it signed no statement about {} {}, whose SHA-256 is {}",
+                    "it signed no statement about {} {}, whose SHA-256 is {} (if its keys came from a backup: plugfarm key adopt)",
                     listed.package, listed.version, listed.signed.sha256
                 ));
             }

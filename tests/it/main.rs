@@ -74,6 +74,7 @@ mod sandbox_limits;
 mod sandbox_run;
 mod service;
 mod service_lab;
+mod sign_adopt;
 mod sign_crash;
 mod sign_forecast;
 mod sign_import;

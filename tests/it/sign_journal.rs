@@ -94,7 +94,7 @@ fn a_package_without_a_statement_gets_into_no_release() {
     let keys = open(home.path());
     let text = paragraph("a") + &paragraph("b");
     attest(&keys, "a");
-    insta::assert_snapshot!(whole(1, &text).refusal(&keys), @"the signer refused: it signed no statement about b 1, whose SHA-256 is 3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d");
+    insta::assert_snapshot!(whole(1, &text).refusal(&keys), @"the signer refused: it signed no statement about b 1, whose SHA-256 is 3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d (if its keys came from a backup: plugfarm key adopt)");
     assert!(
         keys.journal().unwrap().len() == 1,
         "a refusal leaves no trace"

@@ -1,5 +1,6 @@
 //! `plugfarm key`.
 
+mod adopt;
 mod rotation;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::sign::{Forecast, Keys, Passphrase, PublicKeys, Vault, forecast};
 pub(in crate::cli) fn run(app: &App, command: &KeyCommand) -> anyhow::Result<Answer> {
     match command {
         KeyCommand::Show => show(app),
+        KeyCommand::Adopt => adopt::adopt(app),
         KeyCommand::Doctor => doctor(app, &app.public_keys()?),
         KeyCommand::Protect { new, remove } => protect(app, new.as_deref(), *remove),
         KeyCommand::Rotate { status } => rotation::rotate(app, *status),
