@@ -15,8 +15,7 @@ use super::problem::Problem;
 /// Download one file that a build left
 #[utoipa::path(get, path = "/builds/{id}/artifacts/{name}", params(("id" = String, Path), ("name" = String, Path)),
     responses(
-        (status = 200, description = "this is it", content_type = "application/octet-stream", body = Vec<u8>),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 200, description = "this is it", content_type = "application/octet-stream", body = Vec<u8>)
     ))]
 pub(super) async fn download(
     api: State,

@@ -100,9 +100,14 @@ impl Caller {
         self.0.partner.as_ref()
     }
 
-    /// Whether it may know of another token.
+    /// Whether it may know of another token, and end it: one that the operator gave a partner knows the partner's, a narrower
+    /// one itself and what was made with it.
     pub(super) fn sees(&self, token: &Token) -> bool {
-        self.operates() || self.0.partner.is_some() && token.partner == self.0.partner
+        let own = &self.0;
+        let narrow = own.made_with.is_some() || !own.namespaces.is_empty();
+        let partners = own.partner.is_some() && token.partner == own.partner;
+        let below = token.id == own.id || token.made_with.as_ref() == Some(&own.id);
+        self.operates() || partners && (below || !narrow)
     }
 
     /// The token that it asks for, held to what it may give: a partner's gives no more than it has, to whoever holds it.

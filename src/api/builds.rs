@@ -29,7 +29,7 @@ const MAX_LIST: u32 = 200;
     responses(
         (status = 201, description = "it is new, and waits", body = Submitted),
         (status = 200, description = "the same key asked for it before", body = Submitted),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 409, description = "it is not the time for it", body = Problem)
     ))]
 pub(super) async fn submit(
     api: State,
@@ -209,8 +209,7 @@ pub(super) struct Asked {
 /// List builds, newest first
 #[utoipa::path(get, path = "/builds", params(Asked),
     responses(
-        (status = 200, description = "this is it", body = Vec<wire::Build>),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 200, description = "this is it", body = Vec<wire::Build>)
     ))]
 pub(super) async fn list(
     api: State,
@@ -246,8 +245,7 @@ pub(super) async fn find(api: &Api, id: Id, reader: &Reader) -> Result<Build, Pr
 /// Show a build
 #[utoipa::path(get, path = "/builds/{id}", params(("id" = String, Path)),
     responses(
-        (status = 200, description = "this is it", body = Detailed),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 200, description = "this is it", body = Detailed)
     ))]
 pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Detailed>, Problem> {
     let build = find(&api, id, &viewer.0).await?;
@@ -273,8 +271,7 @@ pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Deta
 /// Say why a build waits
 #[utoipa::path(get, path = "/builds/{id}/why", params(("id" = String, Path)),
     responses(
-        (status = 200, description = "this is it", body = Waits),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 200, description = "this is it", body = Waits)
     ))]
 pub(super) async fn why(api: State, viewer: Viewer, id: Id) -> Result<Json<Waits>, Problem> {
     let build = find(&api, id, &viewer.0).await?;
@@ -293,7 +290,7 @@ pub(super) async fn why(api: State, viewer: Viewer, id: Id) -> Result<Json<Waits
 #[utoipa::path(post, path = "/builds/{id}/cancel", params(("id" = String, Path)), security(("token" = [])),
     responses(
         (status = 202, description = "it is asked for"),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 409, description = "it is not the time for it", body = Problem)
     ))]
 pub(super) async fn cancel(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
     let build = find(&api, id, &caller.reader()).await?;
@@ -308,7 +305,7 @@ pub(super) async fn cancel(api: State, caller: Caller, id: Id) -> Result<StatusC
 #[utoipa::path(post, path = "/builds/{id}/retry", params(("id" = String, Path)), security(("token" = [])),
     responses(
         (status = 202, description = "it is asked for"),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 409, description = "it is not the time for it", body = Problem)
     ))]
 pub(super) async fn retry(api: State, caller: Caller, id: Id) -> Result<StatusCode, Problem> {
     let build = find(&api, id, &caller.reader()).await?;

@@ -62,6 +62,7 @@ fn add_refusals(path: &str, operation: &mut Operation) {
             "429",
             "too much was asked for; `Retry-After` says how long to wait",
         ),
+        ("500", "the farm failed; its log says why"),
         ("503", "not now; try again"),
         ("504", "it took too long; it may happen yet"),
     ]);
@@ -81,6 +82,7 @@ fn add_refusals(path: &str, operation: &mut Operation) {
     }
     if operation.request_body.is_some() {
         refusals.insert("400", "the body is no JSON");
+        refusals.insert("507", "the farm's disk is full");
         refusals.insert("413", "the body is too large");
         refusals.insert("415", "the body is not called JSON");
         refusals.insert("422", "something in the request is wrong");

@@ -44,7 +44,7 @@ pub(super) struct Lines {
 #[utoipa::path(get, path = "/builds/{id}/log", params(("id" = String, Path), Lines),
     responses(
         (status = 200, description = "this is it", content_type = "text/plain", body = String),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 410, description = "it is kept no longer", body = Problem)
     ))]
 pub(super) async fn log(
     api: State,
@@ -81,8 +81,7 @@ pub(super) async fn log(
 #[utoipa::path(get, path = "/builds/{id}/log/live",
     params(("id" = String, Path), ("Last-Event-ID" = Option<String>, Header, description = "goes on after this event")),
     responses(
-        (status = 200, description = "this is it", content_type = "text/event-stream", body = String),
-        (status = "4XX", description = "it is refused", body = Problem)
+        (status = 200, description = "this is it", content_type = "text/event-stream", body = String)
     ))]
 pub(super) async fn live(
     api: State,

@@ -356,6 +356,13 @@ async fn a_partners_token_makes_no_more_than_itself() {
         (&found["person"], &found["namespaces"], &found["token"]),
         (&json!("alice"), &json!(["demo"]), &Value::Null)
     );
+    // A narrower one does not know of what it was made with.
+    let asked = json!({ "scopes": ["manage"] });
+    let (_, manager) = make(own, asked).await;
+    let manager = manager["token"].as_str().unwrap();
+    let seen = farm.ask(&Method::GET, "/tokens", manager, None).await;
+    let seen = json_of(seen).await;
+    assert_eq!(seen.as_array().unwrap().len(), 1, "{seen}");
     // Somebody else's token is not there for them; their own ends, with what was made with it.
     let stranger = farm
         .ask(&Method::GET, "/tokens", &farm.operator, None)

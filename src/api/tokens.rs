@@ -58,7 +58,8 @@ pub(super) async fn create(
     let new = caller.narrowed(new)?;
     if !caller.operates() {
         let tokens = api.store.tokens().await?.into_iter();
-        let live = tokens.filter(|token| caller.sees(token) && token.is_live(now()));
+        let own = tokens.filter(|token| token.partner.as_ref() == caller.owner());
+        let live = own.filter(|token| token.is_live(now()));
         if live.count() >= MOST {
             let words = format!("the partner has {MOST} tokens already");
             let hint = "end those that nobody uses";

@@ -45,6 +45,8 @@ pub struct Token {
     pub expires_at: Timestamp,
     /// When somebody ended it before.
     pub revoked_at: Option<Timestamp>,
+    /// The id of the token that it was made with, and ends with; none, if the operator made it.
+    pub made_with: Option<String>,
 }
 
 type Row = (
@@ -56,6 +58,7 @@ type Row = (
     i64,
     i64,
     Option<i64>,
+    Option<String>,
 );
 
 impl Token {
@@ -75,7 +78,7 @@ impl Token {
     }
 
     fn from_row(row: Row) -> Result<Self, StoreError> {
-        let (id, partner, person, scopes, namespaces, created, expires, revoked) = row;
+        let (id, partner, person, scopes, namespaces, created, expires, revoked, made_with) = row;
         let words =
             |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
         Ok(Self {
@@ -95,6 +98,7 @@ impl Token {
             created_at: Timestamp::from_seconds(created),
             expires_at: Timestamp::from_seconds(expires),
             revoked_at: revoked.map(Timestamp::from_seconds),
+            made_with,
         })
     }
 }
@@ -156,7 +160,7 @@ impl Store {
     /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let rows: Vec<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT id, partner, person, scopes, namespaces, created_at, expires_at, revoked_at FROM tokens \
+            "SELECT id, partner, person, scopes, namespaces, created_at, expires_at, revoked_at, made_with FROM tokens \
              ORDER BY created_at DESC, id",
         )
         .fetch_all(pool)
@@ -175,7 +179,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Token>, StoreError> {
         let row: Option<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT id, partner, person, scopes, namespaces, created_at, expires_at, revoked_at FROM tokens \
+            "SELECT id, partner, person, scopes, namespaces, created_at, expires_at, revoked_at, made_with FROM tokens \
              WHERE sha256 = $1 AND expires_at > $2 AND revoked_at IS NULL",
         )
         .bind(sha256.to_string())

@@ -122,6 +122,8 @@ fn detailed(build: &Detailed) -> Vec<String> {
         let (package, version, suite) = (&one.package, &one.version, &one.suite);
         lines.push(format!("published {package} {version} in {suite}"));
     }
+    let moments = build.timeline.iter();
+    lines.extend(moments.map(|one| format!("{:<9} {}", one.moment, one.at)));
     if let Some(verdict) = &own.result {
         lines.push(format!("verdict   {}", verdict.message));
         if let Some(hint) = verdict.hint.as_ref().filter(|_| verdict.code.is_some()) {
@@ -137,8 +139,8 @@ async fn log(client: &Client, id: &str, lines: Lines) -> anyhow::Result<Answer> 
     let text = text.map_err(|source| crate::client::ClientError::Unanswered { source })?;
     let text = String::from_utf8_lossy(&text);
     let first = lines.from.unwrap_or(1);
-    let lines = (first..).zip(text.lines()).map(|(number, text)| Line {
-        number,
+    let lines = (0_u64..).zip(text.lines()).map(|(at, text)| Line {
+        number: first.saturating_add(at),
         text: printable(text, usize::MAX),
     });
     let lines: Vec<_> = lines.collect();
