@@ -111,7 +111,7 @@ pub(super) async fn limit(
     next: Next,
 ) -> Response {
     let origin = load.origin(request.extensions().get(), request.headers());
-    if !repository::is_in(request.uri().path())
+    if !repository::is_for_hosts(request.uri().path())
         && let Err(wait) = load.addresses.take(origin, Instant::now())
     {
         let words = "this address asks more often than the farm lets one do";

@@ -53,6 +53,7 @@ use problem::Problem;
 
 pub use builds::{folder, repository};
 pub use load::Load;
+pub use queue::queue_of;
 pub use server::serve;
 pub use tokens::{draw, new_token, shown};
 

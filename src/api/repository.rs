@@ -102,10 +102,10 @@ fn subjects(envelope: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a path is in it.
-pub(super) fn is_in(path: &str) -> bool {
+/// Whether a path is one that hosts fetch again and again.
+pub(super) fn is_for_hosts(path: &str) -> bool {
     path.strip_prefix(PLACE)
-        .is_some_and(|rest| rest.starts_with('/'))
+        .is_some_and(|rest| rest.starts_with("/dists/") || rest.starts_with("/pool/"))
 }
 
 async fn guard(request: Request, next: Next) -> Response {

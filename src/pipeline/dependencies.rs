@@ -6,6 +6,9 @@ use super::request::Request;
 use crate::model::{Channel, Failure, FailureCode, PluginId, Stage, Suite, Target};
 use crate::repo::RepoError;
 
+/// How many plugins a build waits for at once.
+const MOST: usize = 16;
+
 /// Whether hosts that follow `channel` can install a plugin.
 ///
 /// # Errors
@@ -36,6 +39,10 @@ pub(super) fn are_published(
     };
     let target = attempt.report.target;
     for plugin in &checked.plugin.manifest.depends {
+        if attempt.report.awaits.len() == MOST {
+            // The others are looked for when these are there.
+            break;
+        }
         let found = is_published(&attempt.farm.publisher, plugin, &publish.channel, target);
         if !found.map_err(|error| error.failure(Stage::Check))? {
             attempt.report.awaits.push(plugin.clone());

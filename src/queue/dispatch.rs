@@ -25,7 +25,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the queue is looked at when nobody says that it has changed: a pause may be over, another farm may have died.
 const TICK: Duration = Duration::from_secs(1);
 /// How often what the dead have left is looked for.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_secs(30);
 /// What was used longer ago than this, in seconds, counts for nothing.
 pub const MEMORY: i64 = 48 * 3600;
 /// After so many faults of the farm in a row, nothing more begins.
@@ -118,7 +118,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// What is done every minute.
+    /// What is done every now and then.
     async fn look_after(&self) -> Result<(), StoreError> {
         self.recover(None).await?;
         self.check_if_due().await
@@ -148,7 +148,7 @@ impl Dispatcher {
                 self.give_up(&lost).await?;
             }
         }
-        self.look_at_parked().await
+        self.look_at_all_parked().await
     }
 
     async fn give_up(&self, lost: &Lost) -> Result<(), StoreError> {
@@ -346,7 +346,7 @@ impl Dispatcher {
             }
         }
         if ended.next == BuildState::Parked
-            && let Err(error) = self.look_at_parked().await
+            && let Err(error) = self.look_at_parked(&ended.build).await
         {
             tracing::error!(%error, "what is parked could not be looked at; the next sweep does");
         }

@@ -9,11 +9,11 @@ use super::MEMORY;
 use super::decide::Limits;
 use super::forecast::{Forecast, Wait};
 use crate::model::{BuildId, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{QueueView, Store, StoreError};
 
 /// How long a forecast is good.
 const GOOD: Duration = Duration::from_secs(1);
-/// How soon one is made anew for a build that is not in it: it came just now.
+/// How soon one is made anew for whoever looks at everything, or for a build that is not in it: it came just now.
 const AGAIN: Duration = Duration::from_millis(100);
 /// From how many attempts it is told how long they take.
 const ATTEMPTS: u32 = 500;
@@ -22,7 +22,16 @@ const ATTEMPTS: u32 = 500;
 #[derive(Debug)]
 pub struct Forecaster {
     limits: Limits,
-    last: Mutex<Option<(Instant, Arc<Forecast>)>>,
+    last: Mutex<Option<(Instant, Arc<Overview>)>>,
+}
+
+/// What waits and what runs, and how everything waits.
+#[derive(Debug, Default)]
+pub struct Overview {
+    /// What waits and what runs.
+    pub view: QueueView,
+    /// How it waits.
+    pub forecast: Forecast,
 }
 
 impl Forecaster {
@@ -35,13 +44,13 @@ impl Forecaster {
         }
     }
 
-    /// How everything waits, as of a second ago at most.
+    /// What there is, as of a moment ago.
     ///
     /// # Errors
     ///
     /// What the store says.
-    pub async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<Forecast>, StoreError> {
-        self.newer_than(GOOD, store, now).await
+    pub async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<Overview>, StoreError> {
+        self.newer_than(AGAIN, store, now).await
     }
 
     /// How a build waits; `None` if it does not.
@@ -55,12 +64,12 @@ impl Forecaster {
         build: &BuildId,
         now: Timestamp,
     ) -> Result<Option<Wait>, StoreError> {
-        let forecast = self.newer_than(GOOD, store, now).await?;
-        if let Some(wait) = forecast.of(build) {
+        let all = self.newer_than(GOOD, store, now).await?;
+        if let Some(wait) = all.forecast.of(build) {
             return Ok(Some(wait.clone()));
         }
-        let forecast = self.newer_than(AGAIN, store, now).await?;
-        Ok(forecast.of(build).cloned())
+        let all = self.newer_than(AGAIN, store, now).await?;
+        Ok(all.forecast.of(build).cloned())
     }
 
     async fn newer_than(
@@ -68,22 +77,24 @@ impl Forecaster {
         age: Duration,
         store: &Store,
         now: Timestamp,
-    ) -> Result<Arc<Forecast>, StoreError> {
+    ) -> Result<Arc<Overview>, StoreError> {
         let mut last = self.last.lock().await;
-        if let Some((made, forecast)) = &*last
+        if let Some((made, all)) = &*last
             && made.elapsed() < age
         {
-            return Ok(Arc::clone(forecast));
+            return Ok(Arc::clone(all));
         }
         let made = Instant::now();
         let since = Timestamp::from_seconds(now.seconds() - MEMORY);
         let (view, took) = (store.queue(since).await?, store.took(ATTEMPTS).await?);
         let limits = self.limits;
         // Thousands of builds take a moment: nobody else's answer waits for that.
-        let forecast =
-            tokio::task::spawn_blocking(move || Forecast::new(&view, &took, limits, now));
-        let forecast = Arc::new(forecast.await.unwrap_or_default());
-        *last = Some((made, Arc::clone(&forecast)));
-        Ok(forecast)
+        let all = tokio::task::spawn_blocking(move || Overview {
+            forecast: Forecast::new(&view, &took, limits, now),
+            view,
+        });
+        let all = Arc::new(all.await.unwrap_or_default());
+        *last = Some((made, Arc::clone(&all)));
+        Ok(all)
     }
 }

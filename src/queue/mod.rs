@@ -22,5 +22,5 @@ mod tests;
 pub use decide::{Limits, decide};
 pub use dispatch::{Dispatcher, MEMORY, Settings};
 pub use forecast::{Forecast, Wait, Why};
-pub use forecaster::Forecaster;
+pub use forecaster::{Forecaster, Overview};
 pub use live::{Live, LiveLog};

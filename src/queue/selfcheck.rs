@@ -13,7 +13,7 @@ const FAILED: &str = "the farm's check of itself failed: ";
 /// How often the farm tries itself while nothing fails.
 const OFTEN: Duration = Duration::from_secs(3600);
 /// How soon it tries itself again after a fault.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(5);
 /// How long it waits for the engine.
 const PATIENCE: Duration = Duration::from_secs(60);
 

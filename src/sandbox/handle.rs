@@ -1,10 +1,23 @@
 //! A container of ours, and the promise that it goes away.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use bollard::Docker;
 use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 
 use super::run::status_of;
 use super::{Engine, SandboxError};
+
+/// The containers that somebody in this process holds, whatever engine they are on.
+static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Whether somebody in this process holds a container. Who does not could not remove it: the engine was away, perhaps.
+pub(super) fn is_held(id: &str) -> bool {
+    HELD.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .contains(id)
+}
 
 /// A container of ours, removed at the latest when nobody holds it any more.
 #[derive(Debug)]
@@ -16,6 +29,8 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) fn new(engine: &Engine, id: String) -> Self {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(id.clone());
         Self {
             docker: engine.docker.clone(),
             id,
@@ -45,6 +60,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&self.id);
+        drop(held);
         if self.removed {
             return;
         }

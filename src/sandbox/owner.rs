@@ -58,6 +58,11 @@ impl Owner {
         ])
     }
 
+    /// Whether these labels name this process.
+    pub(super) fn is_this(&self, labels: &HashMap<String, String>) -> bool {
+        labels.get(PROCESS) == Some(&self.process.to_string())
+    }
+
     /// Whether the process that these labels name is gone for good. When that cannot be known, it is taken to live.
     pub(super) fn is_gone(&self, labels: &HashMap<String, String>) -> bool {
         let Some(process) = labels.get(PROCESS).and_then(|text| Process::parse(text)) else {
@@ -123,7 +128,7 @@ mod tests {
     #[test]
     fn a_living_process_is_not_gone_and_a_dead_one_is() {
         let owner = Owner::this_process("here").unwrap();
-        assert!(!owner.is_gone(&owner.labels()));
+        assert!(!owner.is_gone(&owner.labels()) && owner.is_this(&owner.labels()));
 
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let dead = Process {

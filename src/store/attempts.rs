@@ -62,7 +62,7 @@ pub struct Attempt {
 pub struct Begun {
     /// Which of the build's attempts it is, from 1.
     pub number: u32,
-    /// Which it is since somebody put the build into the queue, from 1.
+    /// One more than how many have failed since somebody put the build into the queue.
     pub tries: u32,
 }
 
@@ -140,12 +140,16 @@ impl Store {
             .bind(now.seconds())
             .execute(&mut *tx)
             .await?;
-            let (before,): (i64,) = sqlx::query_as("SELECT attempts_before FROM builds WHERE id = $1")
-                .bind(build.as_str())
-                .fetch_one(&mut *tx)
-                .await?;
+            // What died with the farm says nothing about the build.
+            let (tries,): (i64,) = sqlx::query_as(
+                "SELECT COUNT(*) + 1 FROM attempts a JOIN builds b ON b.id = a.build \
+                 WHERE b.id = $1 AND a.number > b.attempts_before AND a.state = 'failed'",
+            )
+            .bind(build.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
             let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
-            Begun { number: count(number), tries: count(number - before) }
+            Begun { number: count(number), tries: count(tries) }
         })
     }
 

@@ -48,6 +48,8 @@ pub struct Waiting {
     pub priority: String,
     /// The earliest time of its next attempt.
     pub not_before: String,
+    /// Why it waits, in a sentence.
+    pub reason: String,
 }
 
 /// Why no build is to begin.

@@ -59,6 +59,17 @@ impl Samples {
         sorted[sorted.len() / 2]
     }
 
+    /// The sample that so many of a hundred are no larger than.
+    pub fn percentile(&self, percent: usize) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1]
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn json(&self) -> Value {
         json!({ "median": self.median(), "raw": self.0 })
     }

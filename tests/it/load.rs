@@ -151,7 +151,7 @@ async fn builds_enter_the_first_channel_and_only_an_operator_says_otherwise() {
             .contains("promoted")
     );
     asked["channel"] = json!("nightly");
-    assert_eq!(service.post("/builds", &token, &asked).status, 400);
+    assert_eq!(service.post("/builds", &token, &asked).status, 422);
     asked["channel"] = json!("testing");
     assert_eq!(service.post("/builds", &token, &asked).status, 201);
     let create = [

@@ -25,6 +25,7 @@ mod deb_memory;
 mod deb_package;
 mod deb_takeover;
 mod dependencies;
+mod engine_lab;
 mod entry_points;
 mod evidence_independent;
 #[path = "../../src/evidence/sample.rs"]
@@ -88,6 +89,7 @@ mod source_access;
 mod source_fetch;
 mod source_hostile;
 mod source_lab;
+mod survival;
 mod thread;
 mod upkeep;
 mod withdrawal;

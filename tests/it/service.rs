@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use plugfarm::model::Sha256;
 use serde_json::{Value, json};
@@ -219,60 +218,6 @@ async fn what_waits_says_why_and_what_runs_can_be_stopped() {
     assert_eq!(containers(&service.farm), [""; 0]);
     service.start();
     service.wait(&first, &["running"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_farm_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice() {
-    let kills = if std::env::var_os("PLUGFARM_SOAK").is_some() {
-        200
-    } else {
-        4
-    };
-    let mut service = Service::new("serve: {quarantine_after: 1000}\n").await;
-    let names = ["one", "two", "three"];
-    let urls: Vec<_> = names
-        .map(|name| service.repository("helloworld", name))
-        .into_iter()
-        .collect();
-    service.start();
-    let token = service.partner();
-    let ids: Vec<_> = names
-        .iter()
-        .zip(&urls)
-        .map(|(name, url)| {
-            let asked = json!({ "url": url, "plugin": format!("demo/{name}") });
-            let submitted = service.post("/builds", &token, &asked);
-            submitted.json()["id"].as_str().unwrap().to_owned()
-        })
-        .collect();
-    for kill in 0..kills {
-        std::thread::sleep(Duration::from_millis(400 + kill * 7919 % 3000));
-        service.kill();
-        service.start();
-    }
-    for id in &ids {
-        let build = service.wait(id, &["succeeded"]);
-        let attempts = build["attempts"].as_array().unwrap();
-        let good = attempts
-            .iter()
-            .filter(|one| one["state"] == "succeeded")
-            .count();
-        let open = attempts
-            .iter()
-            .filter(|one| one["state"] == "running")
-            .count();
-        assert_eq!((good, open), (1, 0), "{build:#}");
-    }
-    service.stop();
-    assert_eq!(containers(&service.farm), [""; 0]);
-    let shown = service.farm.run(&["repo", "show"]).succeeds().stdout;
-    for name in names {
-        let lines = shown
-            .lines()
-            .filter(|line| line.contains(&format!("wazo-plugind-{name}-demo")));
-        assert_eq!(lines.count(), 1, "{shown}");
-    }
-    service.farm.run(&["repo", "check"]).succeeds();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,10 @@
 //! What the stories of the service are told with: a farm that serves, a git server, and a partner with a token.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub(crate) struct Service {
     git: String,
     address: String,
     process: Option<Child>,
+    /// The Docker Engine that it uses, unless it is the machine's own.
+    pub(crate) engine: Option<String>,
 }
 
 /// What the farm answered.
@@ -71,6 +73,7 @@ impl Service {
             git,
             address,
             process: None,
+            engine: None,
         }
     }
 
@@ -145,8 +148,8 @@ impl Service {
     /// Serves, and waits until it answers.
     pub(crate) fn start(&mut self) {
         let listen = format!("--listen={}", self.address);
-        let mut command = self.farm.command(&["serve", &listen]);
-        let process = command
+        let process = self
+            .command(&["serve", &listen])
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .spawn();
@@ -156,6 +159,27 @@ impl Service {
             assert!(began.elapsed() < Duration::from_secs(60), "it serves");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// A command of the farm, not yet run.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.farm.command(arguments);
+        if let Some(engine) = &self.engine {
+            command.env("DOCKER_HOST", engine);
+        }
+        command
+    }
+
+    /// Kills it now, whoever else asks it something meanwhile. [`Service::restart`] is next.
+    pub(crate) fn kill_now(&self) {
+        let process = self.process.as_ref().unwrap().id().to_string();
+        run(Path::new("/"), "kill", &["-9", &process]);
+    }
+
+    /// Serves again, after [`Service::kill_now`].
+    pub(crate) fn restart(&mut self) {
+        self.process.take().unwrap().wait().unwrap();
+        self.start();
     }
 
     /// Kills it, as a power cut does.
@@ -180,35 +204,51 @@ impl Service {
         self.ask(&format!(
             "GET {path} HTTP/1.0\r\nHost: farm\r\n{header}\r\n\r\n"
         ))
+        .unwrap()
     }
 
     pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        self.try_post(path, token, "Accept: */*", body).unwrap()
+    }
+
+    /// Likewise, of a farm that may be killed meanwhile, with one more header.
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        token: &str,
+        header: &str,
+        body: &Value,
+    ) -> io::Result<Answer> {
         let body = body.to_string();
         let token = match token {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
         };
         self.ask(&format!(
-            "POST {path} HTTP/1.0\r\nHost: farm\r\nContent-Type: application/json\r\n{token}Content-Length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.0\r\nHost: farm\r\nContent-Type: application/json\r\n{header}\r\n{token}Content-Length: {}\r\n\r\n{body}",
             body.len()
         ))
     }
 
-    /// HTTP/1.0: the answer is all that comes until the end.
-    fn ask(&self, request: &str) -> Answer {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).unwrap();
+    /// HTTP/1.0: the answer is all that comes until the end, if it is whole.
+    fn ask(&self, request: &str) -> io::Result<Answer> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(300)))?;
+        stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes
-            .windows(4)
-            .position(|part| part == b"\r\n\r\n")
-            .unwrap();
+        stream.read_to_end(&mut bytes)?;
+        let end = bytes.windows(4).position(|part| part == b"\r\n\r\n");
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        Answer {
+        let answer = Answer {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             head,
             body: bytes[end + 4..].to_vec(),
+        };
+        let size = answer.header("content-length").parse();
+        match size.is_ok_and(|size: usize| size > answer.body.len()) && answer.status != 304 {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(answer),
         }
     }
 
@@ -235,7 +275,7 @@ impl Drop for Service {
             process.kill().unwrap();
             process.wait().unwrap();
             // Takes up, and away, what it left.
-            self.farm.run(&["images", "list"]);
+            self.command(&["images", "list"]).output().unwrap();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::api::queue_of;
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::{QueueArgs, QueueCommand};
@@ -9,13 +10,20 @@ use crate::cli::channels::actor;
 use crate::cli::farm;
 use crate::model::printable;
 use crate::pipeline::now;
+use crate::queue::{Forecaster, Limits};
 use crate::wire::{Lock, Queue};
 
 pub(in crate::cli) async fn run(app: &App, arguments: &QueueArgs) -> anyhow::Result<Answer> {
     let farm = farm::named(&arguments.farm)?;
     match (&arguments.command, farm) {
         (QueueCommand::Show, Some(farm)) => Ok(shown(&farm.queue().await?)),
-        (QueueCommand::Show, None) => Ok(shown(&app.store().await?.queue(now()).await?.into())),
+        (QueueCommand::Show, None) => {
+            let forecaster = Forecaster::new(Limits {
+                workers: app.config.serve.workers,
+            });
+            let all = forecaster.all(&app.store().await?, now()).await?;
+            Ok(shown(&queue_of(&all, &[])))
+        }
         (QueueCommand::Lock(decision), farm) => {
             match farm {
                 Some(farm) => {

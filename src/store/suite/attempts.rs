@@ -126,7 +126,7 @@ pub(super) async fn a_dead_workers_attempt_is_lost_once(store: &Store) {
         begin(store, 500, 10_501).await,
         Begun {
             number: 2,
-            tries: 2
+            tries: 1
         }
     );
     let lost = of(store.lost(None, at(999)).await.unwrap()).unwrap();
