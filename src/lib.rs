@@ -24,4 +24,5 @@ pub mod source;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;
+pub mod web;
 pub mod wire;

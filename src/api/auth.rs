@@ -18,7 +18,7 @@ pub(super) struct Caller(Token);
 impl Caller {
     /// Who it is, for the audit.
     pub(super) fn actor(&self) -> String {
-        format!("token:{}", self.0.id)
+        self.0.actor()
     }
 
     /// The partner on whose behalf it asks.
@@ -38,8 +38,7 @@ impl Caller {
         namespace: &Namespace,
         partner: &Actor,
     ) -> Result<(), Problem> {
-        let own = self.0.partner.as_ref() == Some(partner) || self.operates();
-        if own && self.0.allows(scope, Some(namespace)) {
+        if self.0.may(scope, namespace, partner) {
             Ok(())
         } else {
             let detail = format!("this token does not allow to {scope} plugins of {namespace}");
@@ -57,7 +56,7 @@ impl Caller {
 
     /// Whether it is the operator's.
     pub(super) fn operates(&self) -> bool {
-        self.0.allows(Scope::Operate, None)
+        self.0.operates()
     }
 
     /// Refuses whoever is not the operator.
@@ -78,11 +77,9 @@ impl Caller {
         Err(forbidden("this token does not allow to manage", hint))
     }
 
-    /// Who decides, as approvals and the repository's audit log name them: whoever holds the token, else its partner. Somebody
-    /// with two tokens is one person.
+    /// Who decides, as approvals and the repository's audit log name them.
     pub(super) fn decider(&self) -> Actor {
-        let named = self.0.person.as_ref().or(self.0.partner.as_ref());
-        named.cloned().unwrap_or_else(Actor::operator)
+        self.0.decider()
     }
 
     /// Who approves, where several people must: somebody, by name. Whoever shares a token is nobody.
@@ -154,7 +151,9 @@ impl FromRequestParts<Arc<Api>> for Viewer {
             let caller = Caller::from_request_parts(parts, api).await?;
             return Ok(Self(caller.reader()));
         }
-        Ok(Self(Reader::Anybody))
+        // Pages say who has signed in; that lets nobody do anything.
+        let reader = parts.extensions.get::<Reader>().cloned();
+        Ok(Self(reader.unwrap_or_default()))
     }
 }
 

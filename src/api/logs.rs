@@ -77,9 +77,18 @@ pub(super) async fn log(
     Ok((kind, Body::from_stream(text)))
 }
 
+/// Where to go on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct After {
+    /// Goes on after this event, as `Last-Event-ID` does: browsers cannot say that at first.
+    after: Option<String>,
+}
+
 /// A build's log as it grows, over all its attempts, until the build has come to its end
 #[utoipa::path(get, path = "/builds/{id}/log/live",
-    params(("id" = String, Path), ("Last-Event-ID" = Option<String>, Header, description = "goes on after this event")),
+    params(("id" = String, Path), After, ("Last-Event-ID" = Option<String>, Header, description = "goes on after this event")),
     responses(
         (status = 200, description = "this is it", content_type = "text/event-stream", body = String)
     ))]
@@ -88,13 +97,16 @@ pub(super) async fn live(
     viewer: Viewer,
     id: Id,
     origin: Origin,
+    asked: Result<Query<After>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
+    let Query(asked) = asked.map_err(|error| Problem::wrong(error.body_text()))?;
     let seat = api.load.reader(origin)?;
     let build = find(&api, id, &viewer.0).await?;
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok());
+    let last = last.or(asked.after.as_deref());
     let (attempt, after) = last.and_then(place).unwrap_or((0, 0));
     let reader = Reader {
         api: Arc::clone(&api),

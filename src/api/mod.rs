@@ -92,7 +92,7 @@ pub struct Api {
     /// How much callers may ask for.
     pub load: Arc<Load>,
     /// Why what waits does.
-    pub forecast: Forecaster,
+    pub forecast: Arc<Forecaster>,
 }
 
 type State = axum::extract::State<Arc<Api>>;
@@ -109,7 +109,6 @@ async fn explain_timeout(response: Response) -> Response {
 /// Everything that is served.
 pub fn router(api: Api) -> Router {
     let repository = api.repository.folder().map(PathBuf::from);
-    let load = Arc::clone(&api.load);
     let api = Arc::new(api);
     let quick = OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(builds::submit, builds::list))
@@ -158,10 +157,14 @@ pub fn router(api: Api) -> Router {
     router
         .fallback(async || Problem::missing("page"))
         .method_not_allowed_fallback(async || Problem::method())
-        .layer(from_fn_with_state(load, load::limit))
         // A log is a stranger's text: no browser may take it for anything else.
         .layer(SetResponseHeaderLayer::if_not_present(
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),
         ))
+}
+
+/// Likewise, whatever it is that is served, and no more of it than one caller may ask for.
+pub fn limited(load: Arc<Load>, router: Router) -> Router {
+    router.layer(from_fn_with_state(load, load::limit))
 }

@@ -142,7 +142,7 @@ fn api(folder: &TempDir, store: Store) -> Api {
         repository,
         new_id,
         load: Arc::new(load()),
-        forecast: Forecaster::new(crate::queue::Limits { workers: 2 }),
+        forecast: Arc::new(Forecaster::new(crate::queue::Limits { workers: 2 })),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::sandbox::Cancel;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::upkeep::{Keep, Notices, Probe, Upkeep};
+use crate::web::{self, Web};
 
 impl App {
     /// The farm's state, made on first use.
@@ -41,11 +42,15 @@ impl App {
         let notices = Notices::default();
         let upkeep = self.upkeep(&store, &farm, &listener, notices.clone())?;
         let (live, changed) = (Live::default(), Arc::new(Notify::new()));
+        let load = Arc::new(Load::new(serve.limits.clone(), serve.proxies.clone()));
+        let forecast = Arc::new(Forecaster::new(Limits {
+            workers: serve.workers,
+        }));
         let api = Api {
             farm: self.config.farm.clone(),
             store: store.clone(),
             live: live.clone(),
-            notices,
+            notices: notices.clone(),
             changed: Arc::clone(&changed),
             channels: self.config.repository.channels.clone(),
             builds: farm.builds.clone(),
@@ -53,10 +58,23 @@ impl App {
             repository: farm.publisher.repository.clone(),
             writer: farm.publisher.writer.clone(),
             new_id,
-            load: Arc::new(Load::new(serve.limits.clone(), serve.proxies.clone())),
-            forecast: Forecaster::new(Limits {
-                workers: serve.workers,
-            }),
+            load: Arc::clone(&load),
+            forecast: Arc::clone(&forecast),
+        };
+        let web = Web {
+            farm: self.config.farm.clone(),
+            store: store.clone(),
+            live: live.clone(),
+            changed: Arc::clone(&changed),
+            channels: self.config.repository.channels.clone(),
+            workers: serve.workers,
+            forecast,
+            builds: farm.builds.clone(),
+            repository: farm.publisher.repository.clone(),
+            writer: farm.publisher.writer.clone(),
+            notices,
+            engine: farm.engine.clone(),
+            readers: web::readers(),
         };
         let settings = Settings {
             workers: serve.workers,
@@ -81,7 +99,8 @@ impl App {
         let working = Arc::new(dispatcher).run(stop.clone());
         let looked_after = builds.handle().spawn(upkeep.run(stop.clone()));
         let serving = async {
-            let served = api::serve(listener, api::router(api), serve, stop).await;
+            let router = api::limited(load, web::with_pages(web, api::router(api)));
+            let served = api::serve(listener, router, serve, stop).await;
             served.map_err(AppError::listen)
         };
         let ended = tokio::try_join!(serving, async { Ok(working.await?) });

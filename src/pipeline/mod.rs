@@ -17,6 +17,7 @@ mod publish;
 mod rebuild;
 mod report;
 mod request;
+mod resources;
 mod run;
 mod sign;
 mod verify;
@@ -34,6 +35,7 @@ pub use publish::publish_packages;
 pub use rebuild::{RebuildRequest, Rebuilt, rebuild};
 pub use report::{ArtifactFile, Conclusion, Report, Timings};
 pub use request::{Parameters, PublishRequest, Request};
+pub use resources::{Measure, Resources};
 pub use verify::{VerifiedPackage, VerifyError, verify_package};
 
 use crate::model::{BuildId, Failure, FailureCode, Stage};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::resources::Resources;
 use crate::model::{
     Blame, BuildId, CommitId, Failure, FailureCode, Finding, LogLine, Outcome, PluginId, Sha256,
     Stage, Target,
@@ -125,6 +126,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How long each stage took.
     pub timings: Timings,
+    /// What the build used of what it may use, once its steps have run.
+    pub resources: Option<Resources>,
     /// The apt suite that it was published in.
     pub suite: Option<String>,
     /// The full log, if the build came so far.
@@ -148,6 +151,7 @@ impl Report {
             artifacts: Vec::new(),
             findings: Vec::new(),
             timings: Timings::default(),
+            resources: None,
             suite: None,
             log: None,
         }

@@ -7,6 +7,7 @@ use super::attempt::{Attempt, now};
 use super::check::Checked;
 use super::log::BuildLog;
 use super::observer::Observer;
+use super::resources::Resources;
 use crate::model::{Failure, FailureCode, Sha256, Stage, Timestamp};
 use crate::plugin::Layout;
 use crate::sandbox::{
@@ -66,6 +67,7 @@ pub(super) async fn run(
         .await;
     let Watcher { took, broken, .. } = watcher;
     let finished = waited.map_err(failed)?;
+    attempt.report.resources = Some(Resources::of(&finished));
     if let Some(error) = broken {
         return Err(give_up(finished, Attempt::storage(Stage::Build, "the log")(error)).await);
     }

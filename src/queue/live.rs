@@ -39,6 +39,18 @@ impl LiveLog {
         self.length.send_modify(|(_, ended)| *ended = true);
     }
 
+    /// How many lines there are so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lock(&self.lines).len()
+    }
+
+    /// Whether nothing has been printed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// At most `most` lines after the first `after`, and no more than it takes for `bytes`.
     #[must_use]
     pub fn after(&self, after: usize, most: usize, bytes: usize) -> Vec<LogLine> {

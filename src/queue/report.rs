@@ -76,6 +76,10 @@ pub(super) fn result(report: &Report) -> Option<String> {
         "findings".to_owned(),
         serde_json::to_value(&report.findings).ok()?,
     );
+    object.insert(
+        "resources".to_owned(),
+        serde_json::to_value(report.resources).ok()?,
+    );
     serde_json::to_string(&said).ok()
 }
 

@@ -121,15 +121,26 @@ impl Repository {
     ///
     /// As [`Repository::suites`].
     pub fn offers(&self, suite: &Suite, package: &str) -> Result<bool, RepoError> {
-        let found = match self.root()? {
+        let found = self.versions(package)?;
+        Ok(found.iter().any(|entry| entry.listing(suite).is_some()))
+    }
+
+    /// Every version of `package` that any suite has, or had, for any target, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::suites`].
+    pub fn versions(&self, package: &str) -> Result<Vec<Entry>, RepoError> {
+        let mut found = match self.root()? {
             Some(root) => root
                 .catalog(self.storage())?
                 .ledger
                 .of(self.storage(), package)?,
             None => self.old_entries()?,
         };
-        let mut found = found.iter();
-        Ok(found.any(|entry| entry.published.package == package && entry.listing(suite).is_some()))
+        found.retain(|entry| entry.published.package == package);
+        found.sort_by_key(Entry::key);
+        Ok(found)
     }
 
     /// What was ever published as `package` for `target`, in any channel, oldest first.
@@ -138,20 +149,10 @@ impl Repository {
     ///
     /// As [`Repository::suites`].
     pub fn history(&self, package: &str, target: Target) -> Result<Vec<Published>, RepoError> {
-        let mut found = match self.root()? {
-            Some(root) => root
-                .catalog(self.storage())?
-                .ledger
-                .of(self.storage(), package)?,
-            None => self.old_entries()?,
-        };
+        let mut found = self.versions(package)?;
         let suites: Vec<_> = self.suites()?.into_iter().map(|one| one.suite).collect();
         let own = suites.iter().filter(|suite| suite.target == target);
-        found.retain(|entry| {
-            entry.published.package == package
-                && own.clone().any(|suite| entry.listed(suite).is_some())
-        });
-        found.sort_by_key(Entry::key);
+        found.retain(|entry| own.clone().any(|suite| entry.listed(suite).is_some()));
         found.dedup_by(|a, b| a.published.sha256 == b.published.sha256);
         Ok(found.into_iter().map(|entry| entry.published).collect())
     }

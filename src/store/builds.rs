@@ -4,7 +4,9 @@ use super::audit::note;
 use super::people::missing;
 use super::reader::{Reader, shown};
 use super::{Store, StoreError, on, read, transaction};
-use crate::model::{Actor, BuildId, BuildState, Channel, PluginId, Priority, Target, Timestamp};
+use crate::model::{
+    Actor, BuildId, BuildState, Channel, Namespace, PluginId, Priority, Target, Timestamp,
+};
 
 /// One build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +185,64 @@ impl Store {
             .bind(filter.plugin.as_ref().map(ToString::to_string).unwrap_or_default())
             .bind(filter.state.map(BuildState::word).unwrap_or_default())
             .bind(i64::from(filter.limit))
+            .bind(all)
+            .bind(partner)
+            .bind(&namespaces)
+            .fetch_all(pool)
+            .await)?;
+        rows.into_iter().map(Build::from_row).collect()
+    }
+
+    /// At most `limit` builds of the commit that begins with `digits`, newest first; none, if these are less than 7.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn builds_of_commit(
+        &self,
+        digits: &str,
+        limit: u32,
+        reader: &Reader,
+    ) -> Result<Vec<Build>, StoreError> {
+        let digits = digits.to_ascii_lowercase();
+        if digits.len() < 7 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Vec::new());
+        }
+        let sql = select!("id < $1 AND commit_id LIKE $2 AND $3 = $3");
+        self.builds_like(sql, format!("{digits}%"), limit, reader)
+            .await
+    }
+
+    /// At most `limit` builds of plugins in a namespace, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn builds_in(
+        &self,
+        namespace: &Namespace,
+        limit: u32,
+        reader: &Reader,
+    ) -> Result<Vec<Build>, StoreError> {
+        // No namespace has a character that means anything to LIKE.
+        let sql = select!("id < $1 AND plugin LIKE $2 AND $3 = $3");
+        self.builds_like(sql, format!("{namespace}/%"), limit, reader)
+            .await
+    }
+
+    async fn builds_like(
+        &self,
+        sql: &'static str,
+        pattern: String,
+        limit: u32,
+        reader: &Reader,
+    ) -> Result<Vec<Build>, StoreError> {
+        let (all, partner, namespaces) = reader.columns();
+        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(sql)
+            .bind(LAST)
+            .bind(&pattern)
+            .bind("")
+            .bind(i64::from(limit))
             .bind(all)
             .bind(partner)
             .bind(&namespaces)

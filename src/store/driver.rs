@@ -20,6 +20,11 @@ const SQLITE: &[MigrationFile] = &[
     (2, "queue", include_str!("migrations/sqlite/2_queue.sql")),
     (3, "people", include_str!("migrations/sqlite/3_people.sql")),
     (
+        4,
+        "sessions",
+        include_str!("migrations/sqlite/4_sessions.sql"),
+    ),
+    (
         5,
         "exchange",
         include_str!("migrations/sqlite/5_exchange.sql"),
@@ -38,6 +43,11 @@ const POSTGRES: &[MigrationFile] = &[
         3,
         "people",
         include_str!("migrations/postgres/3_people.sql"),
+    ),
+    (
+        4,
+        "sessions",
+        include_str!("migrations/postgres/4_sessions.sql"),
     ),
     (
         5,

@@ -38,6 +38,7 @@ const TABLES: &[Table] = &[
     table("namespaces", "name"),
     table("sources", "plugin"),
     table("tokens", "id"),
+    table("sessions", "sha256"),
     table("builds", "id"),
     table("attempts", "id"),
     table("stages", "attempt, started_at"),

@@ -28,10 +28,12 @@ pub struct BoundSource {
     pub private: bool,
 }
 
-type Row = (String, String, String, String, i64);
+pub(super) type Row = (String, String, String, String, i64);
 
 impl BoundSource {
-    fn from_row((plugin, url, folder, partner, private): Row) -> Result<Self, StoreError> {
+    pub(super) fn from_row(
+        (plugin, url, folder, partner, private): Row,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             source: Source::from_row((plugin, url, folder))?,
             partner: read("namespaces.partner", partner)?,

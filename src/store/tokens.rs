@@ -49,7 +49,7 @@ pub struct Token {
     pub made_with: Option<String>,
 }
 
-type Row = (
+pub(super) type Row = (
     String,
     Option<String>,
     Option<String>,
@@ -77,7 +77,34 @@ impl Token {
         self.revoked_at.is_none() && self.expires_at > now
     }
 
-    fn from_row(row: Row) -> Result<Self, StoreError> {
+    /// Whether it may do `scope` to what is `partner`'s in `namespace`.
+    #[must_use]
+    pub fn may(&self, scope: Scope, namespace: &Namespace, partner: &Actor) -> bool {
+        let own = self.partner.as_ref() == Some(partner) || self.operates();
+        own && self.allows(scope, Some(namespace))
+    }
+
+    /// Whether it is the operator's.
+    #[must_use]
+    pub fn operates(&self) -> bool {
+        self.allows(Scope::Operate, None)
+    }
+
+    /// Who decides with it, as approvals and the repository's audit log name them: whoever holds it, else its partner. Somebody
+    /// with two tokens is one person.
+    #[must_use]
+    pub fn decider(&self) -> Actor {
+        let named = self.person.as_ref().or(self.partner.as_ref());
+        named.cloned().unwrap_or_else(Actor::operator)
+    }
+
+    /// Who has it, for the audit.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("token:{}", self.id)
+    }
+
+    pub(super) fn from_row(row: Row) -> Result<Self, StoreError> {
         let (id, partner, person, scopes, namespaces, created, expires, revoked, made_with) = row;
         let words =
             |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };

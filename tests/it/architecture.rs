@@ -27,6 +27,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("queue", 5),
     ("upkeep", 5),
     ("api", 6),
+    ("web", 6),
     ("app", 7),
     ("cli", 8),
     ("main", 9),
@@ -42,7 +43,7 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
     ("hyper_rustls", "src/http/"),
     ("rustls", "src/http/"),
     ("sqlx", "src/store/"),
-    ("axum", "src/api/"),
+    ("maud", "src/web/"),
     ("tower_http", "src/api/"),
     ("clap", "src/cli/"),
     ("saphyr_parser", "src/plugin/"),
@@ -52,6 +53,7 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
 /// Crates that only the modules which parse their format, or speak their protocol, may name.
 const FORMAT_CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/plugin/", "src/config/"]),
+    ("axum", &["src/api/", "src/web/"]),
     ("hyper", &["src/api/server.rs", "src/http/"]),
     ("hyper_util", &["src/api/server.rs", "src/http/"]),
     ("utoipa", &["src/api/", "src/wire/"]),

@@ -94,6 +94,11 @@ impl Service {
         format!("http://{}", self.address)
     }
 
+    /// The address of this machine that it serves at, without a port.
+    pub(crate) fn host(&self) -> &str {
+        &self.sources.address
+    }
+
     /// A fixture as the plugin `name`, on the git server; gives its URL.
     pub(crate) fn repository(&self, fixture: &str, name: &str) -> String {
         self.repository_with(fixture, name, |_| {})
@@ -230,6 +235,17 @@ impl Service {
         ))
     }
 
+    /// Sends a form as a browser does, with a cookie, from a page of `origin`.
+    pub(crate) fn post_form(&self, path: &str, cookie: &str, origin: &str, body: &str) -> Answer {
+        self.ask(&format!(
+            "POST {path} HTTP/1.0\r\nHost: {}\r\nOrigin: {origin}\r\nCookie: {cookie}\r\nAccept: text/html\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        ))
+        .unwrap()
+    }
+
     /// HTTP/1.0: the answer is all that comes until the end, if it is whole.
     fn ask(&self, request: &str) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(&self.address)?;
@@ -254,9 +270,14 @@ impl Service {
 
     /// Waits until a build is in one of these states.
     pub(crate) fn wait(&self, id: &str, states: &[&str]) -> Value {
+        self.wait_with(id, states, "Accept: */*")
+    }
+
+    /// Likewise, with a header that says who asks.
+    pub(crate) fn wait_with(&self, id: &str, states: &[&str], header: &str) -> Value {
         let began = Instant::now();
         loop {
-            let build = self.get(&format!("/builds/{id}")).json();
+            let build = self.get_with(&format!("/builds/{id}"), header).json();
             if states.iter().any(|state| build["state"] == *state) {
                 return build;
             }

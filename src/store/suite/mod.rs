@@ -4,6 +4,7 @@
 mod attempts;
 mod disk;
 mod dump;
+mod pages;
 mod parked;
 mod people;
 mod private;
@@ -100,6 +101,9 @@ async fn keeps_its_promises(store: &Store) {
     queue::what_was_done_is_noted(store).await;
     private::what_is_private_is_shown_to_its_partner_and_to_auditors(store).await;
     dump::a_dump_is_the_whole_state(store).await;
+    pages::a_session_ends_with_its_token(store).await;
+    pages::pages_find_what_there_is(store).await;
+    pages::failures_are_counted_by_blame(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
