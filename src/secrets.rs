@@ -111,6 +111,13 @@ impl Secrets {
     }
 }
 
+/// A new secret: 244 random bits, with words before them by which a leaked one is found.
+#[must_use]
+pub fn draw(kind: &str) -> String {
+    let bits = || uuid::Uuid::new_v4().simple().to_string();
+    format!("plugfarm_{kind}_{}{}", bits(), bits())
+}
+
 /// What a credential is sealed for: in another source's row it opens nothing.
 fn purpose(plugin: &PluginId) -> String {
     format!("credential of {plugin}")

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 
 use super::Api;
 use super::problem::Problem;
-use crate::model::{Actor, Namespace, Scope, Sha256};
+use crate::model::{Actor, Namespace, PluginId, Scope, Sha256};
 use crate::pipeline::now;
 use crate::store::{NewToken, Reader, Token};
 
@@ -52,6 +52,24 @@ impl Caller {
     /// What of what is private it may read.
     pub(super) fn reader(&self) -> Reader {
         self.0.reader()
+    }
+
+    /// Whether the token allows `scope` at all.
+    pub(super) fn allows(&self, scope: Scope) -> bool {
+        self.0.allows(scope, None)
+    }
+
+    /// Refuses what is beyond the token's namespaces: other plugins, or, where it names some, all of the partner's.
+    pub(super) fn within(&self, plugin: Option<&PluginId>) -> Result<(), Problem> {
+        let namespaces = &self.0.namespaces;
+        let inside = plugin.is_some_and(|plugin| namespaces.contains(&plugin.namespace));
+        if inside || namespaces.is_empty() {
+            return Ok(());
+        }
+        Err(forbidden(
+            "this token is for some namespaces alone",
+            "name a plugin of one of them",
+        ))
     }
 
     /// Whether it is the operator's.

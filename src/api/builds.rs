@@ -157,7 +157,11 @@ pub fn folder(named: Option<&str>) -> Result<String, InvalidValue> {
 }
 
 /// The channel to publish in. What comes after the first takes what was promoted, and approved by people.
-fn channel(api: &Api, caller: &Caller, asked: &wire::Submission) -> Result<Channel, Problem> {
+pub(super) fn channel(
+    api: &Api,
+    caller: &Caller,
+    asked: &wire::Submission,
+) -> Result<Channel, Problem> {
     let named = asked.channel.as_deref();
     if let Some(branch) = &asked.preview {
         return match named {

@@ -9,6 +9,7 @@ mod auth;
 mod builds;
 mod decisions;
 mod document;
+mod exchange;
 mod load;
 mod logs;
 mod people;
@@ -44,11 +45,13 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::config::{NotifyConfig, WatchConfig};
 use crate::model::{BuildId, Channel, FarmName};
 use crate::queue::{Forecaster, Live};
 use crate::repo::{Repository, Writer};
 use crate::store::Store;
 use crate::upkeep::Notices;
+use crate::watch::Watching;
 use problem::Problem;
 
 pub use builds::{folder, repository};
@@ -89,6 +92,12 @@ pub struct Api {
     pub writer: Writer,
     /// Draws the id of a new build.
     pub new_id: fn() -> BuildId,
+    /// What takes pushes.
+    pub watching: Watching,
+    /// How the farm hears of pushes by itself.
+    pub watch: WatchConfig,
+    /// How it tells of outcomes.
+    pub notify: NotifyConfig,
     /// How much callers may ask for.
     pub load: Arc<Load>,
     /// Why what waits does.
@@ -132,6 +141,30 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(people::bind))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(exchange::incoming::receive))
+        .routes(routes!(exchange::hooks::add, exchange::hooks::list))
+        .routes(routes!(exchange::hooks::remove))
+        .routes(routes!(exchange::hooks::deliveries))
+        .routes(routes!(exchange::hooks::replay))
+        .routes(routes!(
+            exchange::sources::watch,
+            exchange::sources::show_watch,
+            exchange::sources::unwatch
+        ))
+        .routes(routes!(
+            exchange::sources::set_credential,
+            exchange::sources::remove_credential
+        ))
+        .routes(routes!(
+            exchange::sources::privacy,
+            exchange::sources::set_privacy
+        ))
+        .routes(routes!(
+            exchange::subscriptions::add,
+            exchange::subscriptions::list
+        ))
+        .routes(routes!(exchange::subscriptions::remove))
+        .routes(routes!(exchange::subscriptions::letters))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
         .routes(routes!(status::ready))

@@ -4,21 +4,28 @@ use std::fs::TryLockError;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::{App, AppError};
 use crate::api::{self, Api, Load};
 use crate::evidence::Builder;
 use crate::import::Origin;
+use crate::notify::Notifier;
 use crate::pipeline::{Farm, new_id};
 use crate::queue::{Dispatcher, Forecaster, Limits, Live, Settings};
 use crate::sandbox::Cancel;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::upkeep::{Keep, Notices, Probe, Upkeep};
+use crate::watch::{Lister, Watching};
 use crate::web::{self, Web};
+
+/// How long the asking of a repository has to end when the farm stops.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl App {
     /// The farm's state, made on first use.
@@ -29,11 +36,48 @@ impl App {
         }
     }
 
+    /// What takes pushes.
+    pub async fn watching(&self) -> Result<Watching, AppError> {
+        let store = self.store().await?;
+        Ok(Watching {
+            secrets: Secrets::new(store.clone(), self.vault()?),
+            store,
+            changed: Arc::new(Notify::new()),
+            new_id,
+            most_waiting: self.config.serve.limits.queued_per_partner,
+        })
+    }
+
+    /// Begins to ask repositories what they have, and to tell of outcomes.
+    fn exchange(
+        &self,
+        watching: &Watching,
+        farm: &Farm,
+        stop: &Cancel,
+    ) -> Result<(JoinHandle<()>, JoinHandle<()>), AppError> {
+        let (store, secrets) = (watching.store.clone(), watching.secrets.clone());
+        let (notify, name) = (&self.config.notify, self.config.farm.clone());
+        let notifier = Notifier::new(store, secrets, notify, name).map_err(AppError::listen)?;
+        let lister = Lister {
+            engine: farm.engine.clone(),
+            images: farm.images.clone(),
+            config: self.config.source.clone(),
+            sources: farm.sources.clone(),
+        };
+        let listing = tokio::spawn(lister.run(watching.clone(), stop.clone()));
+        Ok((listing, tokio::spawn(notifier.run(stop.clone()))))
+    }
+
     /// Serves until somebody asks to stop. What runs then goes back into the queue.
     pub async fn serve(&self, listener: TcpListener, stop: Cancel) -> Result<(), AppError> {
         let alone = self.alone()?;
-        let store = self.store().await?;
-        let secrets = Secrets::new(store.clone(), self.vault()?);
+        let watching = self.watching().await?;
+        let Watching {
+            store,
+            secrets,
+            changed,
+            ..
+        } = watching.clone();
         let farm = Farm {
             builder: Builder::Farm,
             ..self.farm().await?
@@ -41,7 +85,8 @@ impl App {
         let serve = &self.config.serve;
         let notices = Notices::default();
         let upkeep = self.upkeep(&store, &farm, &listener, notices.clone())?;
-        let (live, changed) = (Live::default(), Arc::new(Notify::new()));
+        let live = Live::default();
+        let (listing, telling) = self.exchange(&watching, &farm, &stop)?;
         let load = Arc::new(Load::new(serve.limits.clone(), serve.proxies.clone()));
         let forecast = Arc::new(Forecaster::new(Limits {
             workers: serve.workers,
@@ -58,6 +103,9 @@ impl App {
             repository: farm.publisher.repository.clone(),
             writer: farm.publisher.writer.clone(),
             new_id,
+            watching: watching.clone(),
+            watch: self.config.watch.clone(),
+            notify: self.config.notify.clone(),
             load: Arc::clone(&load),
             forecast: Arc::clone(&forecast),
         };
@@ -107,6 +155,11 @@ impl App {
         if looked_after.await.is_err() {
             tracing::error!("what looks after the farm ended in a panic");
         }
+        // What they do is written down before, or done again: nobody waits long for them.
+        if tokio::time::timeout(GRACE, listing).await.is_err() {
+            tracing::warn!("the asking of a repository was broken off");
+        }
+        telling.abort();
         // Connections may have been made by attempts: they are closed while there is still somebody to close them.
         store.close().await;
         builds.shutdown_background();

@@ -14,12 +14,15 @@ use crate::backup::BackupError;
 use crate::client::ClientError;
 use crate::import::ImportError;
 use crate::model::{Blame, FailureCode, InvalidValue, Outcome, Stage};
+use crate::notify::SubscribeError;
 use crate::pipeline::Conclusion;
 use crate::repo::RepoError;
 use crate::sandbox::SandboxError;
-use crate::source::LocationError;
+use crate::secrets::SecretsError;
+use crate::source::{CredentialError, LocationError};
 use crate::store::StoreError;
 use crate::telemetry::FilterError;
+use crate::watch::WatchError;
 
 /// How a command ended, and what it found. Nothing of it is printed before it is complete.
 #[derive(Debug, Serialize)]
@@ -132,6 +135,8 @@ fn code_and_hint(error: &anyhow::Error) -> (FailureCode, Option<String>) {
         (code, owned(hint))
     } else if let Some(error) = error.downcast_ref::<ClientError>() {
         (error.code(), Some(error.hint()))
+    } else if let Some(source) = stored(error) {
+        (source.code(), owned(source.hint()))
     } else if let Some(error) = error.downcast_ref::<SandboxError>() {
         (error.code(), owned(error.hint()))
     } else if let Some(error) = error.downcast_ref::<RepoError>() {
@@ -148,11 +153,33 @@ fn code_and_hint(error: &anyhow::Error) -> (FailureCode, Option<String>) {
         || error.is::<FilterError>()
         || error.is::<InvalidValue>()
         || error.is::<LocationError>()
+        || error.is::<CredentialError>()
+        || error.is::<SubscribeError>()
     {
         (FailureCode::Usage, None)
     } else {
         (FailureCode::FarmUnavailable, None)
     }
+}
+
+/// The error of the farm's state that an error hands on.
+fn stored(error: &anyhow::Error) -> Option<&StoreError> {
+    fn secrets(error: &SecretsError) -> Option<&StoreError> {
+        match error {
+            SecretsError::Store { source } => Some(source),
+            SecretsError::Broken { .. } | SecretsError::Seal { .. } => None,
+        }
+    }
+    if let Some(error) = error.downcast_ref::<WatchError>() {
+        return match error {
+            WatchError::Store { source } => Some(source),
+            WatchError::Secrets { source } => secrets(source),
+        };
+    }
+    if let Some(SubscribeError::Store { source }) = error.downcast_ref() {
+        return Some(source);
+    }
+    error.downcast_ref::<SecretsError>().and_then(secrets)
 }
 
 /// What went wrong, and why.

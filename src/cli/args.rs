@@ -1,5 +1,6 @@
 //! The arguments of every command. What a command does is in `commands`; nothing here does anything.
 
+mod exchange;
 mod farm;
 mod service;
 
@@ -14,6 +15,7 @@ use crate::model::{
     Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
 };
 
+pub(super) use exchange::{CredentialArgs, ExchangeCommand, HookCommand, NotifyCommand, WatchArgs};
 pub(super) use farm::{
     BuildsArgs, BuildsCommand, Elsewhere, FarmArgs, FarmSourceArgs, PluginsArgs, PluginsCommand,
     SourceCommand, SubmitArgs,
@@ -102,6 +104,9 @@ pub(super) enum Command {
     Namespace(NamespaceArgs),
     /// Create, list and revoke the tokens by which the farm knows who asks
     Token(TokensArgs),
+    /// Say who is told of outcomes
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Show what waits and runs, stop builds from beginning, and let them begin again
     Queue(QueueArgs),
     /// Write the whole farm to one file, keys included

@@ -84,6 +84,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Answer> {
         Command::Partner(command) => commands::people::partner(&app, &command).await,
         Command::Namespace(arguments) => commands::people::namespace(&app, &arguments).await,
         Command::Token(arguments) => commands::token::run(&app, &arguments).await,
+        Command::Notify(command) => commands::notify::run(&app, &command).await,
         Command::Queue(arguments) => commands::queue::run(&app, &arguments).await,
         Command::Backup { to } => commands::backup::backup(&app, &to).await,
         Command::Restore { from } => commands::backup::restore(&app, &from).await,

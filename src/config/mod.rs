@@ -6,6 +6,7 @@ mod channels;
 pub mod environment;
 mod limits;
 mod raw;
+mod raw_exchange;
 mod raw_keep;
 mod raw_load;
 mod raw_s3;
@@ -47,6 +48,37 @@ pub struct Config {
     pub plugins: PluginsConfig,
     /// How the farm serves partners.
     pub serve: ServeConfig,
+    /// How it hears of pushes by itself.
+    pub watch: WatchConfig,
+    /// How it tells of outcomes.
+    pub notify: NotifyConfig,
+}
+
+/// How the farm hears of pushes by itself, where no hook tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchConfig {
+    /// How often a watched repository is asked what it has, unless its partner says otherwise.
+    pub every: Duration,
+    /// The least that a partner may say.
+    pub floor: Duration,
+}
+
+/// How the farm tells of outcomes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NotifyConfig {
+    /// Whether web addresses in private address ranges may be told, and without TLS.
+    pub private_networks: bool,
+    /// How mail is sent; without it, none is.
+    pub mail: Option<MailConfig>,
+}
+
+/// How mail is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailConfig {
+    /// The program that takes mail as `sendmail` does, and what it gets before the farm's own arguments.
+    pub command: Vec<String>,
+    /// The sender's address.
+    pub from: String,
 }
 
 /// How the farm serves partners.
@@ -286,6 +318,11 @@ impl Default for Config {
                     queued_per_partner: 1000,
                 },
             },
+            watch: WatchConfig {
+                every: Duration::from_secs(15 * 60),
+                floor: Duration::from_secs(5 * 60),
+            },
+            notify: NotifyConfig::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use super::raw_exchange::{RawNotify, RawWatch, check_notify, check_watch};
 use super::raw_keep::{RawKeep, check_keep};
 use super::raw_s3::{RawS3, check_s3};
 use super::raw_serve::{RawServe, check_serve};
@@ -57,6 +58,8 @@ struct RawConfig {
     signer: RawSigner,
     plugins: RawPlugins,
     serve: RawServe,
+    watch: RawWatch,
+    notify: RawNotify,
 }
 
 #[derive(Deserialize, Default)]
@@ -161,6 +164,8 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         },
         repository: check_repository(raw.repository, defaults.repository)?,
         serve: check_serve(raw.serve, defaults.serve)?,
+        watch: check_watch(raw.watch, defaults.watch)?,
+        notify: check_notify(raw.notify)?,
         signer: SignerConfig {
             socket: raw.signer.socket,
             users: raw.signer.users,

@@ -65,6 +65,27 @@ impl RepositoryUrl {
     }
 }
 
+/// Whether `text`, which a forge calls a repository, is the one at `own`: the same host and the same path, but for `.git` at
+/// its end, and for the letters' case, which no forge minds. Forges name one repository by https and by ssh.
+#[must_use]
+pub fn same_repository(own: &RepositoryUrl, text: &str) -> bool {
+    // Whether it was named with or without TLS says nothing about which it is.
+    let text = match text.strip_prefix("http://") {
+        Some(rest) => format!("https://{rest}"),
+        None => text.to_owned(),
+    };
+    let Ok(Location::Repository(other)) = Location::parse(&text, Asker::Stranger) else {
+        return false;
+    };
+    let path = |url: &RepositoryUrl| {
+        let path = url.path.to_ascii_lowercase();
+        let path = path.strip_prefix("/~").unwrap_or(&path);
+        path.strip_suffix(".git").unwrap_or(path).to_owned()
+    };
+    // Ports differ by protocol, and behind proxies.
+    own.host == other.host && path(own) == path(&other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +122,28 @@ mod tests {
         assert!(
             !secret("https://host:444/x") && !secret("https://evil/x") && !secret("ssh://host/x")
         );
+    }
+
+    #[test]
+    fn a_repository_has_many_names() {
+        let own = repository("https://forge.example.org/Acme/plugin.git");
+        for same in [
+            "https://forge.example.org/acme/plugin",
+            "http://forge.example.org:3000/Acme/plugin.git",
+            "git@forge.example.org:Acme/plugin.git",
+            "ssh://git@forge.example.org:2222/Acme/plugin.git",
+        ] {
+            assert!(same_repository(&own, same), "{same}");
+        }
+        for other in [
+            "https://forge.example.org/acme/plugin2",
+            "https://forge.example.org/x/acme/plugin",
+            "https://other.example.org/acme/plugin",
+            "file:///acme/plugin",
+            "",
+        ] {
+            assert!(!same_repository(&own, other), "{other}");
+        }
     }
 
     #[test]

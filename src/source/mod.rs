@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use crate::model::{CommitId, Sha256, Timestamp};
 
 pub use credential::{Access, Credential, CredentialError};
+pub use elsewhere::same_repository;
 pub use fetch::{Fetcher, RemoteRef, Request};
 pub use folder::from_folder;
 pub use location::{Asker, Location, LocationError, RepositoryUrl, Scheme};

@@ -2,6 +2,7 @@
 
 use super::artifacts::{Artifact, Publication};
 use super::builds::go;
+use super::outbox::post;
 use super::parked::{park, wake};
 use super::queue::charge;
 use super::{Store, StoreError, on, read, transaction};
@@ -259,6 +260,7 @@ impl Store {
                         .await?;
                 wake!(tx, now, plugin, channel, target);
             }
+            post!(tx, ended, now);
         })
     }
 

@@ -14,6 +14,8 @@ mod credentials;
 mod driver;
 mod dump;
 mod error;
+mod hooks;
+mod outbox;
 mod overview;
 mod parked;
 mod people;
@@ -23,10 +25,12 @@ mod sessions;
 mod sources;
 mod stages;
 mod submit;
+mod subscriptions;
 #[cfg(test)]
 mod suite;
 mod tokens;
 mod upkeep;
+mod watches;
 
 pub use artifacts::{Artifact, Publication, Shipped};
 pub use attempts::{Attempt, AttemptState, Begun, Ended, Lost};
@@ -34,6 +38,8 @@ pub use audit::Event;
 pub use builds::{Build, Filter};
 pub use driver::Store;
 pub use error::StoreError;
+pub use hooks::{Delivery, Hook};
+pub use outbox::{Letter, Posted};
 pub use overview::{FailureCount, PublishedRow};
 pub use parked::{Awaited, Parked};
 pub use people::{NamespaceOwner, Partner};
@@ -42,8 +48,10 @@ pub use reader::Reader;
 pub use sources::{BoundSource, Source};
 pub use stages::StageRow;
 pub use submit::{Submission, Submitted};
+pub use subscriptions::{MAX_SUBSCRIPTIONS, Subscription};
 pub use tokens::{NewToken, Token};
 pub use upkeep::Leftover;
+pub use watches::{Watch, Watched};
 
 use driver::{on, transaction};
 

@@ -165,6 +165,11 @@ impl Store {
                     .bind(plugin.to_string())
                     .execute(&mut *tx)
                     .await?;
+                // What opened the old place is not shown to the new one.
+                sqlx::query("DELETE FROM credentials WHERE plugin = $1")
+                    .bind(plugin.to_string())
+                    .execute(&mut *tx)
+                    .await?;
             }
             note!(tx, now, actor, "source.bind", format!("{plugin} to {url}"));
         })

@@ -5,6 +5,7 @@
 
 mod builds;
 mod decisions;
+mod exchange;
 mod people;
 mod plugins;
 mod problem;
@@ -17,6 +18,10 @@ pub use builds::{
 };
 pub use decisions::{
     Phased, Phasing, Promoted, Promotion, Rollback, RolledBack, Withdrawal, Withdrawn,
+};
+pub use exchange::{
+    Delivery, Hook, Letter, NewCredential, NewHook, NewPrivacy, NewSubscription, NewWatch, Privacy,
+    Subscription, Watch,
 };
 pub use people::{Binding, Namespace, NewToken, Secret, Source, Token};
 pub use plugins::{

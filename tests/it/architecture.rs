@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("plugin", 1),
     ("deb", 1),
     ("evidence", 1),
+    ("forge", 1),
     ("telemetry", 1),
     ("http", 1),
     ("wire", 1),
@@ -26,6 +27,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("secrets", 4),
     ("queue", 5),
     ("upkeep", 5),
+    ("watch", 5),
+    ("notify", 5),
     ("api", 6),
     ("web", 6),
     ("app", 7),
@@ -62,7 +65,7 @@ const FORMAT_CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that take values and return values.
-const PURE: &[&str] = &["model", "plugin", "deb", "evidence", "wire"];
+const PURE: &[&str] = &["model", "plugin", "deb", "evidence", "forge", "wire"];
 
 /// What a pure module never says.
 const IMPURE: &[&str] = &[

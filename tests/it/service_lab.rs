@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,37 @@ impl Service {
             process: None,
             engine: None,
         }
+    }
+
+    /// Starts servers of private repositories, before the farm serves: where those are that open to a token, where those that
+    /// open to a key, and the key. The operator's own settings have it, too.
+    pub(crate) fn private_servers(&mut self) -> (String, String, PathBuf) {
+        let (https, ssh) = (self.sources.https(), self.sources.ssh());
+        let config = &self.sources.config;
+        let [certificates, known_hosts, key] =
+            [&config.certificates, &config.known_hosts, &config.ssh_key]
+                .map(|path| path.clone().unwrap());
+        let more = format!(
+            "private_networks: true, certificates: '{}', known_hosts: '{}', ssh_key: '{}'}}",
+            certificates.display(),
+            known_hosts.display(),
+            key.display()
+        );
+        edit(&self.farm.config(), "private_networks: true}", &more);
+        (https, ssh, key)
+    }
+
+    /// Whether the statement in an envelope is about a plugin's package.
+    pub(crate) fn is_of_a_plugin(&self, envelope: &str) -> bool {
+        let envelope: Value = serde_json::from_str(envelope.lines().next().unwrap()).unwrap();
+        let file = self.folder().join("payload");
+        fs::write(&file, envelope["payload"].as_str().unwrap()).unwrap();
+        let statement = run(
+            self.folder(),
+            "base64",
+            &["--decode", file.to_str().unwrap()],
+        );
+        statement.contains("wazo-plugind-")
     }
 
     /// A folder that goes away with it.
@@ -208,6 +239,32 @@ impl Service {
     pub(crate) fn get_with(&self, path: &str, header: &str) -> Answer {
         self.ask(&format!(
             "GET {path} HTTP/1.0\r\nHost: farm\r\n{header}\r\n\r\n"
+        ))
+        .unwrap()
+    }
+
+    /// Sends a body as it is, with these headers.
+    pub(crate) fn send(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let length = body.len();
+        self.ask(&format!(
+            "POST {path} HTTP/1.0\r\nHost: farm\r\nContent-Type: application/json\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        ))
+        .unwrap()
+    }
+
+    pub(crate) fn put(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        let token = match token {
+            "" => String::new(),
+            token => format!("Authorization: Bearer {token}\r\n"),
+        };
+        let length = body.len();
+        self.ask(&format!(
+            "PUT {path} HTTP/1.0\r\nHost: farm\r\nContent-Type: application/json\r\n{token}Content-Length: {length}\r\n\r\n{body}"
         ))
         .unwrap()
     }

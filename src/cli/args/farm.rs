@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 
+use super::exchange::ExchangeCommand;
 use crate::config::environment;
 use crate::model::{BuildId, Channel, InvalidValue, Namespace, PluginId, Priority, Target};
 
@@ -207,6 +208,9 @@ pub(in crate::cli) enum SourceCommand {
         #[arg(long, value_name = "DIR")]
         subdirectory: Option<String>,
     },
+    /// What is built by itself, what opens the repository, and to whom it is shown.
+    #[command(flatten)]
+    Exchange(ExchangeCommand),
 }
 
 /// Lines of a log: `A..B`, `A..`, `..B` or `A`, from 1, both ends with them.

@@ -6,8 +6,11 @@ use crate::api::{folder, repository};
 use crate::app::App;
 use crate::cli::answer::Answer;
 use crate::cli::args::{FarmSourceArgs, SourceCommand};
+use crate::cli::commands::exchange;
 use crate::cli::commands::people::OPERATOR;
 use crate::cli::farm;
+use crate::cli::usage::WrongUsage;
+
 use crate::model::{Namespace, PluginId, printable};
 use crate::pipeline::now;
 use crate::store::{Reader, StoreError};
@@ -26,6 +29,11 @@ pub(in crate::cli) async fn run(app: &App, arguments: &FarmSourceArgs) -> anyhow
         (SourceCommand::List { namespace }, None) => {
             Ok(listed(local(app, namespace.as_ref()).await?))
         }
+        (SourceCommand::Exchange(_), Some(_)) => {
+            let words = "this acts on the farm of this machine alone; elsewhere, see /sources in the farm's /openapi.json";
+            Err(WrongUsage(words.to_owned()).into())
+        }
+        (SourceCommand::Exchange(command), None) => exchange::run(app, command).await,
         (
             SourceCommand::Bind {
                 plugin,

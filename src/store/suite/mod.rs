@@ -4,6 +4,7 @@
 mod attempts;
 mod disk;
 mod dump;
+mod exchange;
 mod pages;
 mod parked;
 mod people;
@@ -99,6 +100,9 @@ async fn keeps_its_promises(store: &Store) {
     queue::a_lock_keeps_its_first_reason(store).await;
     attempts::two_workers_never_get_one_build(store).await;
     queue::what_was_done_is_noted(store).await;
+    exchange::a_watched_repository_is_asked_by_one_at_a_time(store).await;
+    exchange::a_delivery_is_known_again_and_not_pushed_out_by_strangers(store).await;
+    exchange::an_outcome_is_told_once_to_each_who_wants_to_hear_of_it(store).await;
     private::what_is_private_is_shown_to_its_partner_and_to_auditors(store).await;
     dump::a_dump_is_the_whole_state(store).await;
     pages::a_session_ends_with_its_token(store).await;

@@ -54,7 +54,7 @@ CREATE TABLE deliveries (
     commit_id TEXT,
     verdict TEXT NOT NULL,
     reason TEXT NOT NULL,
-    build TEXT REFERENCES builds (id),
+    build TEXT,
     UNIQUE (hook, delivery)
 );
 
@@ -84,7 +84,7 @@ CREATE TABLE outcomes (
 CREATE TABLE outbox (
     id TEXT PRIMARY KEY,
     subscription TEXT NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE,
-    build TEXT NOT NULL REFERENCES builds (id),
+    build TEXT NOT NULL,
     attempt TEXT NOT NULL,
     event TEXT NOT NULL,
     result TEXT,
