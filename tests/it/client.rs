@@ -3,28 +3,25 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::farm::{Host, Ran, commit, edit};
+use crate::farm::{Host, Ran, edit};
 use crate::service_lab::Service;
-use crate::source_lab::{free_port, run};
 
-const PACKAGE: &str = "wazo-plugind-helloworld-demo";
+pub(crate) const PACKAGE: &str = "wazo-plugind-helloworld-demo";
 
 /// Somebody on another machine, who has no data folder and no configuration.
-struct Somebody {
-    farm: String,
-    token: String,
+pub(crate) struct Somebody {
+    pub(crate) farm: String,
+    pub(crate) token: String,
 }
 
 impl Somebody {
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plugfarm"));
         command
             .env_clear()
@@ -35,18 +32,18 @@ impl Somebody {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(&[arguments, &["--json"]].concat());
         ran.succeeds().json()
     }
 }
 
 /// Makes a token with somebody else's.
-fn token(by: &Somebody, arguments: &[&str]) -> Somebody {
+pub(crate) fn token(by: &Somebody, arguments: &[&str]) -> Somebody {
     let made = by.json(&[&["token", "create"], arguments].concat());
     Somebody {
         farm: by.farm.clone(),
@@ -55,7 +52,7 @@ fn token(by: &Somebody, arguments: &[&str]) -> Somebody {
 }
 
 /// The operator of a farm that serves, with a partner acme that has no namespace yet.
-fn operator(service: &Service) -> Somebody {
+pub(crate) fn operator(service: &Service) -> Somebody {
     service.farm.run(&["partner", "add", "acme"]).succeeds();
     let made = service.farm.run(&["token", "create", "--json"]).succeeds();
     Somebody {
@@ -332,207 +329,6 @@ async fn whoever_has_the_wrong_address_or_token_is_told_what_to_do() {
     let lost: Ran = lost.unwrap().into();
     assert_eq!(lost.code, 2);
     assert!(lost.stderr.contains("name the farm"), "{}", lost.stderr);
-}
-
-/// A farm whose second channel takes what two people approved, with two versions published in the first; and its operator.
-async fn two_versions() -> (Service, Somebody) {
-    let approvals = ", channels: [testing, stable], approvals: 2";
-    let mut service = Service::with_repository(approvals, "").await;
-    let plugin = service.farm.plugin("helloworld");
-    service.farm.publish(&plugin, &["--unpinned"]);
-    edit(&plugin.join("wazo/plugin.yml"), "0.0.1", "0.0.2");
-    commit(&plugin, 1_700_000_100);
-    service.farm.publish(&plugin, &["--unpinned"]);
-    service.start();
-    let operator = operator(&service);
-    operator
-        .run(&["namespace", "add", "demo", "--partner=acme"])
-        .succeeds();
-    let url = "https://git.example.org/helloworld";
-    let bound = operator.json(&["source", "bind", "demo/helloworld", url]);
-    assert_eq!(bound["source"]["url"], url);
-    (service, operator)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_tokens_are_not_two_people() {
-    let (service, operator) = two_versions().await;
-    let person = |name: &str, scope: &str| {
-        let (person, scope) = (format!("--person={name}"), format!("--scope={scope}"));
-        token(&operator, &["--partner=acme", &person, &scope])
-    };
-    let (alice, again, bob) = (
-        person("alice", "release"),
-        person("alice", "release"),
-        person("bob", "release"),
-    );
-    let promote = ["promote", PACKAGE, "--reason=it works", "--json"];
-    let refused = |somebody: &Somebody, words: &str| {
-        let ran = somebody.run(&promote);
-        assert_eq!(ran.code, 2, "{}", ran.stdout);
-        assert!(ran.stdout.contains(words), "{words} in {}", ran.stdout);
-    };
-    refused(&person("carol", "submit"), "does not allow to release");
-    service.farm.run(&["partner", "add", "other"]).succeeds();
-    refused(
-        &token(&operator, &["--partner=other", "--scope=release"]),
-        "does not allow to release",
-    );
-    refused(
-        &token(&operator, &["--partner=acme", "--scope=release"]),
-        "who holds it",
-    );
-    let first = alice.json(&["promote", PACKAGE, "--reason=it works"]);
-    assert_eq!(first["promoted"][0]["missing"], 1);
-    refused(&again, "alice has approved");
-    let shown = alice
-        .run(&["plugins", "show", "demo/helloworld"])
-        .succeeds();
-    let waits = "0.0.2-0+deb12u1 waits for bookworm: approved by alice";
-    assert!(shown.stdout.contains(waits), "{}", shown.stdout);
-    let second = bob.json(&["promote", PACKAGE, "--reason=it works"]);
-    assert_eq!(second["promoted"][0]["missing"], 0);
-
-    let named = format!("{PACKAGE}=0.0.2-0+deb12u1");
-    let phased = bob.run(&["phase", &named, "10"]).succeeds().stdout;
-    assert!(
-        phased.starts_with("10 percent of the hosts of bookworm"),
-        "{phased}"
-    );
-    let rolled = bob.json(&[
-        "rollback",
-        PACKAGE,
-        "--channel=testing",
-        "--reason=calls drop",
-    ]);
-    let version = &rolled["rolled_back"][0]["version"];
-    assert_eq!(version, "0.0.2-0+deb12u1+really0.0.1");
-    let highest = bob.json(&["plugins"])["plugins"][0]["highest"].clone();
-    assert_eq!(highest[1]["version"], *version, "{highest}");
-    let audit = service.farm.run(&["audit", PACKAGE]).succeeds().stdout;
-    for words in ["alice", "bob", "calls drop"] {
-        assert!(audit.contains(words), "{words}: {audit}");
-    }
-    let channels = bob.run(&["channels"]).succeeds().stdout;
-    assert!(
-        channels.contains("stable  takes what 2 people approved  bookworm"),
-        "{channels}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_branch_has_a_preview_and_a_locked_farm_says_so() {
-    let mut service = Service::new("").await;
-    let url = service.repository("helloworld", "helloworld");
-    service.start();
-    let operator = operator(&service);
-    operator
-        .run(&["namespace", "add", "demo", "--partner=acme"])
-        .succeeds();
-    let partner = token(&operator, &["--partner=acme"]);
-    operator
-        .run(&["queue", "lock", "--reason=new disks"])
-        .succeeds();
-    let preview = [
-        "submit",
-        &url,
-        "--plugin=demo/helloworld",
-        "--preview=master",
-    ];
-    let submitted = partner.json(&preview);
-    let id = submitted["id"].as_str().unwrap();
-    let why = partner.run(&["builds", "why", id]).succeeds().stdout;
-    assert!(why.contains("new disks"), "{why}");
-    let queue = partner.run(&["queue", "show"]).succeeds().stdout;
-    assert!(
-        queue.starts_with("locked: new disks\n") && queue.contains(id),
-        "{queue}"
-    );
-    operator.run(&["queue", "unlock"]).succeeds();
-    let followed = partner.run(&["builds", "logs", id, "--follow"]).succeeds();
-    assert!(
-        followed
-            .stdout
-            .ends_with(" is in bookworm-preview-master\n"),
-        "{}",
-        followed.stdout
-    );
-}
-
-/// A web server with a certificate by an authority of its own: its address, and the authority's file.
-struct Web {
-    server: Child,
-    folder: tempfile::TempDir,
-    url: String,
-}
-
-impl Web {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let openssl = |arguments: &str| {
-            let arguments: Vec<_> = arguments.split(' ').collect();
-            run(folder.path(), "openssl", &arguments)
-        };
-        let new = "req -x509 -newkey ed25519 -nodes -days 2 -subj";
-        openssl(&format!("{new} /CN=authority -keyout ca.key -out ca.crt"));
-        openssl(&format!(
-            "{new} /CN=web -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE -CA ca.crt -CAkey ca.key \
-             -keyout web.key -out web.crt"
-        ));
-        let address = format!("127.0.0.1:{}", free_port("127.0.0.1"));
-        let server = Command::new("openssl")
-            .args([
-                "s_server", "-quiet", "-www", "-cert", "web.crt", "-key", "web.key",
-            ])
-            .args(["-accept", &address])
-            .current_dir(folder.path())
-            .spawn()
-            .unwrap();
-        while TcpStream::connect(&address).is_err() {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self {
-            server,
-            folder,
-            url: format!("https://{address}"),
-        }
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
-    }
-}
-
-#[test]
-fn a_certificate_is_believed_where_its_authority_is_named() {
-    let web = Web::start();
-    let somebody = Somebody {
-        farm: web.url.clone(),
-        token: String::new(),
-    };
-    let list = ["builds", "list"];
-    let unknown = somebody.run(&list);
-    assert_eq!(unknown.code, 3, "{}", unknown.stderr);
-    assert!(
-        unknown.stderr.contains("SSL_CERT_FILE"),
-        "{}",
-        unknown.stderr
-    );
-    let authority = web.folder.path().join("ca.crt");
-    let known = somebody
-        .command(&list)
-        .env("SSL_CERT_FILE", authority)
-        .output();
-    let known: Ran = known.unwrap().into();
-    assert_eq!(known.code, 2, "{}", known.stderr);
-    assert!(
-        known.stderr.contains("but not as a farm does"),
-        "{}",
-        known.stderr
-    );
 }
 
 #[test]

@@ -105,11 +105,21 @@ pub(super) async fn pages_find_what_there_is(store: &Store) {
     let of = async |namespace: &str| {
         let namespace = namespace.parse().unwrap();
         store
-            .builds_in(&namespace, 1, &Reader::Anybody)
+            .builds_in(&namespace, 200, &Reader::Anybody)
             .await
             .unwrap()
     };
-    assert_eq!(of("demo").await[0].id, id(950));
+    let found = of("demo").await;
+    assert!(found.iter().any(|build| build.id == id(950)));
+    assert!(
+        found
+            .iter()
+            .all(|build| build.plugin.namespace.as_str() == "demo")
+    );
+    assert!(
+        found.is_sorted_by(|one, next| one.id > next.id),
+        "the newest first"
+    );
     assert_eq!(of("dem").await, []);
 
     // What has a credential is private: only its partner finds it.
