@@ -61,7 +61,7 @@ pub(super) fn timeline(
     if let Some((attempt, stages)) = last {
         moments.push(("started", Some(attempt.started_at)));
         moments.extend(stages.iter().map(|stage| {
-            let seconds = stage.took_ms.map(|took| took.div_ceil(1000).cast_signed());
+            let seconds = stage.took_ms.map(|took| (took / 1000).cast_signed());
             let ended = |took| Timestamp::from_seconds(stage.started_at.seconds() + took);
             (done(&stage.stage), seconds.map(ended))
         }));
