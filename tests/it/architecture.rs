@@ -46,6 +46,7 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
     ("hyper_rustls", "src/http/"),
     ("rustls", "src/http/"),
     ("sqlx", "src/store/"),
+    ("lapin", "src/bus/"),
     ("maud", "src/web/"),
     ("tower_http", "src/api/"),
     ("clap", "src/cli/"),
