@@ -11,6 +11,7 @@ pub mod config;
 pub mod deb;
 pub mod evidence;
 pub mod forge;
+pub mod host;
 pub mod http;
 pub mod import;
 pub mod model;

@@ -31,6 +31,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("notify", 5),
     ("api", 6),
     ("web", 6),
+    ("host", 6),
     ("app", 7),
     ("cli", 8),
     ("main", 9),
