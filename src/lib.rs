@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod app;
+pub mod apt;
 pub mod backup;
 pub mod cli;
 pub mod client;

@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("store", 2),
     ("client", 2),
     ("source", 3),
+    ("apt", 3),
     ("import", 3),
     ("backup", 3),
     ("pipeline", 4),
