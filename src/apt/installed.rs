@@ -141,6 +141,7 @@ fn read(answer: &str) -> Packages {
         let [
             package,
             version,
+            want,
             state,
             flag,
             section,

@@ -4,4 +4,5 @@
 //! It keeps no database: what is installed is what dpkg says, and each job is one file. It runs without privileges; what
 //! needs root is asked of the helper.
 
+pub mod helper;
 pub mod jobs;
