@@ -10,19 +10,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::places::{Origin, Place, Places, Refused};
 use super::problem::Problem;
 use super::rate::Buckets;
 use super::repository;
 use crate::config::LoadLimits;
+use crate::listen::{Origin, Peer, Place, Places, Refused};
 use crate::model::Actor;
 
 /// When whoever found no place may come again.
 const LATER: Duration = Duration::from_secs(5);
-
-/// The address at the other end of a connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
 
 /// What callers have asked for lately.
 #[derive(Debug)]

@@ -17,10 +17,10 @@ use utoipa::IntoParams;
 
 use super::auth::Viewer;
 use super::builds::{Id, find};
-use super::places::{Origin, Place};
 use super::problem::Problem;
 use super::tail::{BATCH, BATCH_BYTES, Tail};
 use super::{Api, State};
+use crate::listen::{Origin, Place};
 use crate::model::{BuildId, LogLine};
 use crate::wire::{Grown, Line};
 

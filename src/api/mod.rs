@@ -13,15 +13,12 @@ mod exchange;
 mod load;
 mod logs;
 mod people;
-mod places;
 mod plugins;
 mod problem;
 mod queue;
 mod rate;
 mod repository;
-mod server;
 mod shapes;
-mod stall;
 mod status;
 mod tail;
 #[cfg(test)]
@@ -57,7 +54,6 @@ use problem::Problem;
 pub use builds::{folder, repository};
 pub use load::Load;
 pub use queue::queue_of;
-pub use server::serve;
 pub use tokens::{draw, new_token, shown};
 
 /// The most bytes that a request may have.

@@ -14,6 +14,7 @@ use super::{App, AppError};
 use crate::api::{self, Api, Load};
 use crate::evidence::Builder;
 use crate::import::Origin;
+use crate::listen;
 use crate::notify::Notifier;
 use crate::pipeline::{Farm, new_id};
 use crate::queue::{Dispatcher, Forecaster, Limits, Live, Settings};
@@ -148,7 +149,12 @@ impl App {
         let looked_after = builds.handle().spawn(upkeep.run(stop.clone()));
         let serving = async {
             let router = api::limited(load, web::with_pages(web, api::router(api)));
-            let served = api::serve(listener, router, serve, stop).await;
+            let limits = listen::Limits {
+                connections: serve.limits.connections,
+                connections_per_address: serve.limits.connections_per_address,
+                proxies: serve.proxies.clone(),
+            };
+            let served = listen::serve(listener, router, &limits, stop).await;
             served.map_err(AppError::listen)
         };
         let ended = tokio::try_join!(serving, async { Ok(working.await?) });

@@ -14,6 +14,10 @@ pub const TOKEN: &str = "PLUGFARM_TOKEN";
 pub const TOKEN_FILE: &str = "PLUGFARM_TOKEN_FILE";
 /// What is logged, in the syntax of tracing's `EnvFilter`.
 pub const LOG: &str = "PLUGFARM_LOG";
+/// The uuid of a Wazo: what the events of its services say they come from. Wazo's own variable.
+pub const XIVO_UUID: &str = "XIVO_UUID";
+/// The version of a Wazo, where no service of it is asked for it. wazo-plugind's own variable.
+pub const WAZO_VERSION: &str = "WAZO_VERSION";
 /// Who called `sudo`, and so does what the command does.
 pub const SUDO_USER: &str = "SUDO_USER";
 /// Who is logged in.

@@ -4,6 +4,7 @@
 
 mod channels;
 pub mod environment;
+pub mod host;
 mod limits;
 mod raw;
 mod raw_exchange;

@@ -58,6 +58,15 @@ impl Request {
         }
     }
 
+    /// Likewise, without the body of the answer.
+    #[must_use]
+    pub fn head(self) -> Self {
+        Self {
+            method: Method::HEAD,
+            ..self
+        }
+    }
+
     /// Likewise, with a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {

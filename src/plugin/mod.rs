@@ -7,6 +7,7 @@
 
 mod check;
 mod checks;
+mod installed;
 mod known;
 mod legacy;
 mod lints;
@@ -22,6 +23,7 @@ mod yaml;
 
 pub use check::{CheckOptions, Checked, Layout, Plugin, check};
 pub use checks::Check;
+pub use installed::{InstalledError, installed};
 pub use known::{Known, PackageNames};
 pub use manifest::Manifest;
 pub use relation::{Dependency, InvalidRelation, Operator, Relation};

@@ -29,7 +29,7 @@ pub(super) fn is_null(text: &str) -> bool {
 }
 
 /// YAML 1.1's reading: the resolvers of PyYAML, and the one-letter booleans of the specification.
-fn yaml11(text: &str) -> Reading {
+pub(super) fn yaml11(text: &str) -> Reading {
     const BOOLEANS: &[&str] = &["y", "n", "yes", "no", "on", "off"];
     if let Some(reading) = shared(text) {
         return reading;
@@ -115,7 +115,7 @@ fn is_cased(text: &str, word: &str) -> bool {
     text.eq_ignore_ascii_case(word) && (tail_is_lower || all_upper)
 }
 
-fn unsigned(text: &str) -> &str {
+pub(super) fn unsigned(text: &str) -> &str {
     text.strip_prefix(['+', '-']).unwrap_or(text)
 }
 
@@ -192,7 +192,7 @@ fn is_sexagesimal(text: &str) -> bool {
 }
 
 /// `2020-01-31`, and everything longer that starts as a timestamp does.
-fn is_date(text: &str) -> bool {
+pub(super) fn is_date(text: &str) -> bool {
     let date: String = text
         .chars()
         .take_while(|c| c.is_ascii_digit() || *c == '-')

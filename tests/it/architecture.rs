@@ -20,6 +20,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("repo", 2),
     ("store", 2),
     ("client", 2),
+    ("wazo", 3),
+    ("listen", 3),
     ("source", 3),
     ("apt", 3),
     ("import", 3),
@@ -59,9 +61,12 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
 /// Crates that only the modules which parse their format, or speak their protocol, may name.
 const FORMAT_CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/plugin/", "src/config/"]),
-    ("axum", &["src/api/", "src/web/"]),
-    ("hyper", &["src/api/server.rs", "src/http/"]),
-    ("hyper_util", &["src/api/server.rs", "src/http/"]),
+    (
+        "axum",
+        &["src/api/", "src/web/", "src/listen/", "src/host/api/"],
+    ),
+    ("hyper", &["src/listen/", "src/http/"]),
+    ("hyper_util", &["src/listen/", "src/http/"]),
     ("utoipa", &["src/api/", "src/wire/"]),
     ("ring::aead", &["src/sign/vault.rs"]),
     ("ring::hmac", &["src/forge/"]),

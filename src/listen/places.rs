@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Whom the farm counts as one: an IPv4 address, or the network of an IPv6 address, of which one machine has them all.
+/// Whom a server counts as one: an IPv4 address, or the network of an IPv6 address, of which one machine has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin(IpAddr);
+pub struct Origin(IpAddr);
 
 impl From<IpAddr> for Origin {
     fn from(address: IpAddr) -> Self {
@@ -22,7 +22,7 @@ impl From<IpAddr> for Origin {
 
 /// Places, of which there are so many. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub struct Places {
     most: usize,
     most_each: usize,
     taken: Arc<Mutex<Taken>>,
@@ -36,14 +36,14 @@ struct Taken {
 
 /// A place that somebody has, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     origin: Option<Origin>,
     taken: Arc<Mutex<Taken>>,
 }
 
 /// There is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub enum Refused {
     /// For nobody.
     Full,
     /// For the one who asks: it has as many as one may have.
@@ -51,7 +51,9 @@ pub(super) enum Refused {
 }
 
 impl Places {
-    pub(super) fn new(most: usize, most_each: usize) -> Self {
+    /// Places for so many at once, and for so many of one origin.
+    #[must_use]
+    pub fn new(most: usize, most_each: usize) -> Self {
         Self {
             most,
             most_each,
@@ -60,7 +62,11 @@ impl Places {
     }
 
     /// Takes a place for `origin`; for none, it counts only among all.
-    pub(super) fn take(&self, origin: Option<Origin>) -> Result<Place, Refused> {
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub fn take(&self, origin: Option<Origin>) -> Result<Place, Refused> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.most {
             return Err(Refused::Full);

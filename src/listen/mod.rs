@@ -1,4 +1,8 @@
-//! Connections: how many, how long their beginnings may take, how long nothing may move, and their end when the farm stops.
+//! Listening: how many connections there are, how long their beginnings may take, how long nothing may move, and their end
+//! when the process stops. What is answered is known above; the farm and a host's agent both listen with this.
+
+mod places;
+mod stall;
 
 use std::convert::Infallible;
 use std::io;
@@ -16,11 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use super::load::Peer;
-use super::places::{Place, Places};
-use super::stall::Impatient;
-use crate::config::ServeConfig;
 use crate::sandbox::Cancel;
+use stall::Impatient;
+
+pub use places::{Origin, Place, Places, Refused};
 
 /// How long a request's head may take to come, and how long a connection may be idle.
 const HEAD: Duration = Duration::from_secs(20);
@@ -31,13 +34,28 @@ const REFUSALS: usize = 64;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// The most bytes that are read of what they ask.
 const MAX_ASKED: u64 = 16 << 10;
-/// How long requests have to end when the farm stops.
+/// How long requests have to end when the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// What whoever finds no place is told.
 const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Content-Type: application/problem+json\r\n\r\n\
     {\"status\":503,\"title\":\"Service Unavailable\",\"detail\":\"there are as many connections as may be\",\
     \"hint\":\"come again in a few seconds\"}\n";
+
+/// The address at the other end of a connection; every request has it among its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+/// How many may ask at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections.
+    pub connections: usize,
+    /// Connections from one address that is no proxy's.
+    pub connections_per_address: usize,
+    /// The proxies: behind each are many.
+    pub proxies: Vec<IpAddr>,
+}
 
 /// Serves until somebody asks to stop.
 ///
@@ -47,10 +65,9 @@ const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnec
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    config: &ServeConfig,
+    limits: &Limits,
     mut stop: Cancel,
 ) -> io::Result<()> {
-    let limits = &config.limits;
     let places = Places::new(limits.connections, limits.connections_per_address);
     let refusals = Places::new(REFUSALS, REFUSALS);
     let mut connections = JoinSet::new();
@@ -69,7 +86,7 @@ pub async fn serve(
             }
         };
         // Behind a proxy are many.
-        let origin = (!config.proxies.contains(&peer)).then(|| peer.into());
+        let origin = (!limits.proxies.contains(&peer)).then(|| peer.into());
         match places.take(origin) {
             Ok(place) => {
                 connections.spawn(connection(
