@@ -21,8 +21,8 @@ use super::problem::Problem;
 use super::tail::{BATCH, BATCH_BYTES, Tail};
 use super::{Api, State};
 use crate::listen::{Origin, Place};
-use crate::model::{BuildId, LogLine};
-use crate::wire::{Grown, Line};
+use crate::model::{BuildId, LogLine, colours};
+use crate::wire::Grown;
 
 /// How often a build that waits is looked at for whoever reads its log.
 const TICK: Duration = Duration::from_millis(500);
@@ -38,6 +38,9 @@ pub(super) struct Lines {
     from: Option<usize>,
     /// The last line.
     to: Option<usize>,
+    /// Whether it is for a terminal: with colours, as `ESC [ … m`.
+    #[serde(default)]
+    colours: bool,
 }
 
 /// A build's log, or some lines of it
@@ -68,13 +71,25 @@ pub(super) async fn log(
     let first = asked.from.unwrap_or(1).max(1);
     let last = asked.to.unwrap_or(usize::MAX);
     let tail = Tail::open(&api, &build.id, &attempt, first - 1).await;
-    let text = stream::unfold((tail, last), async |(mut tail, last)| {
+    let text = stream::unfold((tail, last), move |(mut tail, last)| async move {
         let lines = tail.read(last.saturating_sub(tail.after())).await;
-        let text: String = lines.iter().flat_map(|line| [&line.text, "\n"]).collect();
+        let text: String = lines
+            .iter()
+            .map(|line| shown(line, asked.colours))
+            .collect();
         (!lines.is_empty()).then_some((Ok::<_, Infallible>(text), (tail, last)))
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     Ok((kind, Body::from_stream(text)))
+}
+
+/// A line with its end.
+fn shown(line: &LogLine, in_colour: bool) -> String {
+    let text = match in_colour {
+        true => line.text.clone(),
+        false => colours::plain(&line.text),
+    };
+    text + "\n"
 }
 
 /// Where to go on.
@@ -220,13 +235,7 @@ impl Reader {
         for line in lines {
             let id = format!("{}:{}", self.attempt, line.number);
             // As JSON it is one line, whatever the plugin printed.
-            let grown = Grown {
-                attempt: self.attempt,
-                line: Line {
-                    number: line.number,
-                    text: line.text,
-                },
-            };
+            let grown = Grown::new(self.attempt, &line);
             let data = serde_json::to_string(&grown).unwrap_or_default();
             self.ready
                 .push_back(Event::default().event("line").id(id).data(data));

@@ -34,10 +34,9 @@ pub(super) async fn watch(
     loop {
         tokio::select! {
             happened = happens.recv() => match happened.transpose()? {
-                Some(Happened::Line(grown)) => {
+                Some(Happened::Line { attempt, line }) => {
                     quiet = false;
-                    let (number, text) = (grown.line.number, grown.line.text);
-                    watcher.line(grown.attempt, &LogLine { number, text });
+                    watcher.line(attempt, &line);
                 }
                 Some(Happened::End(_)) | None => break,
             },
@@ -65,7 +64,7 @@ fn happenings(client: &Client, id: &str) -> mpsc::Receiver<Result<Happened, Clie
     tokio::spawn(async move {
         loop {
             let happened = follower.next().await;
-            let ends = !matches!(happened, Ok(Happened::Line(_)));
+            let ends = !matches!(happened, Ok(Happened::Line { .. }));
             if tell.send(happened).await.is_err() || ends {
                 return;
             }

@@ -89,9 +89,10 @@ impl Client {
         self.ask(Ask { request, again }).await.map(drop)
     }
 
-    /// Lines of a build's log, as a text that comes piece by piece.
+    /// Lines of a build's log with their colours, as a text that comes piece by piece.
     pub async fn log(&self, id: &str, lines: Lines) -> Result<Response, ClientError> {
         let mut url = self.at(&["builds", id, "log"]);
+        url.query_pairs_mut().append_pair("colours", "true");
         let numbers = [
             ("attempt", lines.attempt.map(u64::from)),
             ("from", lines.from),

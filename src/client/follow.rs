@@ -9,8 +9,8 @@ use super::ask::{Ask, unanswered};
 use super::events::{Event, Reader};
 use super::{Client, ClientError};
 use crate::http::{Request, Response};
-use crate::model::printable;
-use crate::wire::{Grown, Line};
+use crate::model::{LogLine, printable};
+use crate::wire::Grown;
 
 /// How long a farm that went away while a log was read is waited for: long enough for it to start again.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -23,7 +23,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
     /// Its log has a line more.
-    Line(Grown),
+    Line {
+        /// Which attempt's.
+        attempt: u32,
+        /// The line, with its colours.
+        line: LogLine,
+    },
     /// It came to its end, in this state.
     End(String),
 }
@@ -136,12 +141,11 @@ fn line(data: &str) -> Result<Happened, ClientError> {
     let grown: Grown = serde_json::from_str(data).map_err(|error| ClientError::Answer {
         reason: error.to_string(),
     })?;
-    // The farm has escaped what a terminal obeys; this one may be no farm.
-    let line = Line {
-        text: printable(&grown.line.text, usize::MAX),
-        ..grown.line
-    };
-    Ok(Happened::Line(Grown { line, ..grown }))
+    Ok(Happened::Line {
+        attempt: grown.attempt,
+        // The farm has escaped what a terminal obeys; this one may be no farm.
+        line: grown.kept(),
+    })
 }
 
 #[cfg(test)]
@@ -166,7 +170,8 @@ mod tests {
         let stream = |body: &str| answer("200 OK\r\nContent-Type: text/event-stream", body);
         let line = |number: u32| {
             format!(
-                "event: line\nid: 1:{number}\ndata: {{\"attempt\":1,\"number\":{number},\"text\":\"\\u001b[31m\"}}\n\n"
+                "event: line\nid: 1:{number}\ndata: {{\"attempt\":1,\"number\":{number},\"text\":\"\\u001b[31m\",\"parts\":[{{\"text\":\"\\u001b[2J\",\"colour\":\"{}\"}}]}}\n\n",
+                if number == 1 { "red" } else { "31m" }
             )
         };
         let answers = vec![
@@ -178,7 +183,7 @@ mod tests {
         let mut seen = Vec::new();
         let end = loop {
             match follower.next().await.unwrap() {
-                Happened::Line(grown) => seen.push(grown.line),
+                Happened::Line { line, .. } => seen.push(line),
                 Happened::End(state) => break state,
             }
         };
@@ -187,7 +192,12 @@ mod tests {
             seen.iter().map(|line| line.number).collect::<Vec<_>>(),
             [1, 2]
         );
-        assert_eq!(seen[0].text, "\\u{1b}[31m", "no terminal obeys it");
+        let text: Vec<_> = seen.iter().map(|line| line.text.as_str()).collect();
+        let told = ["\u{1b}[31m\\u{1b}[2J\u{1b}[0m", "\\u{1b}[2J"];
+        assert_eq!(
+            text, told,
+            "no terminal obeys anything but a colour that is known"
+        );
 
         let mut follower = self::follower(vec![stream(": nothing\n\n"); 100]).await;
         let error = follower.next().await.unwrap_err();

@@ -247,7 +247,8 @@ impl Serialize for FailureCode {
 pub struct LogLine {
     /// The line's number in the whole log, from 1.
     pub number: u64,
-    /// The text, without its line end; control characters are escaped already.
+    /// The text, without its line end; control characters are escaped already. In a log, as against a failure, it has its
+    /// colours ([`colours`](super::colours)).
     pub text: String,
 }
 

@@ -6,6 +6,7 @@
 mod access;
 mod build;
 mod check_list;
+pub mod colours;
 mod decision;
 mod digest;
 mod failure;

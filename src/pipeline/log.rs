@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err::File;
 
 use crate::model::LogLine;
+use crate::sandbox::Printed;
 
 /// How many of the last lines, and how many of the lines that look like trouble, are remembered.
 const REMEMBERED: usize = 12;
@@ -58,19 +59,21 @@ impl BuildLog {
         })
     }
 
-    /// Appends one line, which the caller has made printable, and gives it its number.
-    pub(super) fn append(&mut self, text: &str) -> io::Result<LogLine> {
+    /// Appends one line, and gives it its number. It is written with its colours, and remembered without.
+    pub(super) fn append(&mut self, text: Printed<'_>) -> io::Result<LogLine> {
         self.lines += 1;
-        writeln!(self.file, "{text}")?;
-        let line = LogLine {
+        writeln!(self.file, "{}", text.coloured)?;
+        let line = |text: &str| LogLine {
             number: self.lines,
             text: text.to_owned(),
         };
-        if TROUBLE.iter().any(|word| text.contains(word)) {
-            remember(&mut self.trouble, line.clone());
+        let plain = line(text.plain);
+        if TROUBLE.iter().any(|word| plain.text.contains(word)) {
+            remember(&mut self.trouble, plain.clone());
         }
-        remember(&mut self.last, line.clone());
-        Ok(line)
+        let coloured = line(text.coloured);
+        remember(&mut self.last, plain);
+        Ok(coloured)
     }
 
     /// The lines that most likely explain a failure, oldest first.
@@ -109,14 +112,19 @@ fn remember(lines: &mut VecDeque<LogLine>, line: LogLine) {
 mod tests {
     use super::*;
 
+    impl BuildLog {
+        fn note(&mut self, plain: &str) {
+            self.append(Printed::plainly(plain)).unwrap();
+        }
+    }
+
     #[test]
     fn the_telling_lines_are_the_trouble_and_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = BuildLog::create(&folder.path().join("log")).unwrap();
-        log.append("tar: dist/x.tar.gz: Cannot open: No such file or directory")
-            .unwrap();
+        log.note("tar: dist/x.tar.gz: Cannot open: No such file or directory");
         for n in 0..30 {
-            log.append(&format!("line {n}")).unwrap();
+            log.note(&format!("line {n}"));
         }
         let numbers: Vec<_> = log.telling().iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
@@ -129,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut log = BuildLog::create(&folder.path().join("log")).unwrap();
         for text in ["begin", "sh: Cannot fork", "sh: Cannot fork", "end"] {
-            log.append(text).unwrap();
+            log.note(text);
         }
         let numbers: Vec<_> = log.telling().iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1, 2, 4]);
@@ -139,9 +147,8 @@ mod tests {
     fn a_line_of_stars_is_an_ornament_and_what_make_says_is_trouble() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = BuildLog::create(&folder.path().join("log")).unwrap();
-        log.append("        ********************").unwrap();
-        log.append("make: *** [Makefile:4: install] Error 1")
-            .unwrap();
+        log.note("        ********************");
+        log.note("make: *** [Makefile:4: install] Error 1");
         assert_eq!(log.trouble().count(), 1);
     }
 
@@ -151,5 +158,24 @@ mod tests {
         let path = folder.path().join("log");
         BuildLog::create(&path).unwrap();
         assert!(BuildLog::create(&path).is_err());
+    }
+
+    #[test]
+    fn a_log_has_colours_and_what_explains_a_failure_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = BuildLog::create(&folder.path().join("log")).unwrap();
+        let coloured = "\u{1b}[31mrules: 3: x: not found\u{1b}[0m";
+        let plain = "rules: 3: x: not found";
+        let line = log.append(Printed { plain, coloured }).unwrap();
+        assert_eq!(line.text, coloured);
+        for told in [log.telling(), log.trouble().cloned().collect()] {
+            assert_eq!(told.len(), 1);
+            assert_eq!(told[0].text, plain);
+        }
+        let path = log.flush().unwrap();
+        assert_eq!(
+            fs_err::read_to_string(path).unwrap(),
+            format!("{coloured}\n")
+        );
     }
 }

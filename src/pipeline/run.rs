@@ -11,7 +11,7 @@ use super::resources::Resources;
 use crate::model::{Failure, FailureCode, Sha256, Stage, Timestamp};
 use crate::plugin::Layout;
 use crate::sandbox::{
-    FEWER_PROCESSES, Finished, Image, ImageName, LogEvent, Run, SandboxError, Step,
+    FEWER_PROCESSES, Finished, Image, ImageName, LogEvent, Printed, Run, SandboxError, Step,
 };
 
 /// What was built, in what, and when: what every later stage hands on.
@@ -105,7 +105,7 @@ async fn find_image(attempt: &mut Attempt<'_>, checked: &Checked) -> Result<Imag
     let wanted = &checked.plugin.manifest.build_depends;
     let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
     let mut watcher = Watcher::new(&mut attempt.log, attempt.observer, Instant::now());
-    let mut progress = |line: &str| watcher.line(line);
+    let mut progress = |line: &str| watcher.line(Printed::plainly(line));
     let image = images
         .with_packages(&base, &wanted, &mut progress)
         .await
@@ -165,7 +165,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn line(&mut self, text: &str) {
+    fn line(&mut self, text: Printed<'_>) {
         match self.log.append(text) {
             Ok(line) => self.observer.log(&line),
             Err(error) => self.broken = self.broken.take().or(Some(error)),

@@ -11,7 +11,7 @@ use futures_util::{Stream as FutureStream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::handle::Handle;
-use super::log::Stream;
+use super::log::{Printed, Stream};
 use super::marker::{Markers, Step};
 use super::supervise::{self, Concluded};
 use super::watch::{Peaks, Probe};
@@ -45,12 +45,12 @@ pub struct Timings {
 /// Something that a running container made known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEvent<'a> {
-    /// It printed a line. Control characters are escaped, colours are gone.
+    /// It printed a line.
     Line {
         /// Where.
         stream: Stream,
         /// What.
-        text: &'a str,
+        text: Printed<'a>,
     },
     /// A step of the rules began or ended. For display only.
     Step(Step),

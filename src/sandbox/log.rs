@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::model::printable;
+use super::terminal::Terminal;
+use crate::model::colours::{Part, Style, coloured};
 
 /// The longest line that is kept, in bytes; what exceeds it is dropped, and the line says so.
 const LINE: usize = 8 << 10;
@@ -16,6 +17,24 @@ pub enum Stream {
     Error,
 }
 
+/// A line that was printed, and can be printed again: control characters are escaped, but for tabs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Printed<'a> {
+    /// Without colours.
+    pub plain: &'a str,
+    /// With them, as [`crate::model::colours`] writes them.
+    pub coloured: &'a str,
+}
+
+impl<'a> Printed<'a> {
+    /// A line without colours.
+    #[must_use]
+    pub fn plainly(plain: &'a str) -> Self {
+        let coloured = plain;
+        Self { plain, coloured }
+    }
+}
+
 /// Cuts one stream into lines. A line feed or a carriage return (progress bars) ends a line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -23,11 +42,13 @@ pub(super) struct Lines {
     dropped: usize,
     /// Whether the last byte was a carriage return, so that a line feed after it ends no second line.
     returned: bool,
+    /// What the stream has asked of a terminal so far: colours go on over the ends of lines.
+    terminal: Terminal,
 }
 
 impl Lines {
     /// Takes the next bytes, and hands out each line that they complete.
-    pub(super) fn push(&mut self, bytes: &Bytes, mut each: impl FnMut(&str)) {
+    pub(super) fn push(&mut self, bytes: &Bytes, mut each: impl FnMut(Printed<'_>)) {
         let mut rest: &[u8] = bytes;
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, after) = rest.split_at(end);
@@ -37,7 +58,7 @@ impl Lines {
             let second_half = line.is_empty() && self.line.is_empty() && self.returned;
             self.returned = end == Some(b'\r');
             if !(second_half && end == Some(b'\n')) {
-                each(&self.take());
+                self.take(&mut each);
             }
         }
         if !rest.is_empty() {
@@ -47,9 +68,9 @@ impl Lines {
     }
 
     /// Hands out what came after the last line's end.
-    pub(super) fn finish(&mut self, each: impl FnOnce(&str)) {
+    pub(super) fn finish(&mut self, each: impl FnOnce(Printed<'_>)) {
         if !self.line.is_empty() {
-            each(&self.take());
+            self.take(each);
         }
     }
 
@@ -60,40 +81,23 @@ impl Lines {
         self.dropped += dropped.len();
     }
 
-    fn take(&mut self) -> String {
-        let mut text = clean(&String::from_utf8_lossy(&self.line));
+    fn take(&mut self, each: impl FnOnce(Printed<'_>)) {
+        let mut parts = self.terminal.read(&String::from_utf8_lossy(&self.line));
         if self.dropped > 0 {
-            text.push_str(&format!(" [… {} bytes more]", self.dropped));
+            parts.push(Part {
+                style: Style::default(),
+                text: format!(" [… {} bytes more]", self.dropped),
+            });
         }
         self.line.clear();
         self.dropped = 0;
-        text
+        let plain: String = parts.iter().map(|part| part.text.as_str()).collect();
+        let coloured = coloured(&parts);
+        each(Printed {
+            plain: &plain,
+            coloured: &coloured,
+        });
     }
-}
-
-/// Takes out colours and cursor movements, and escapes what other control characters there are, but for tabs.
-fn clean(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        if c != '\u{1b}' {
-            plain.push(c);
-        } else if characters.next_if_eq(&'[').is_some() {
-            // A control sequence of ECMA-48: parameters, then one final character from @ to ~.
-            for c in characters.by_ref() {
-                if ('@'..='~').contains(&c) {
-                    break;
-                }
-            }
-        } else {
-            characters.next();
-        }
-    }
-    let parts: Vec<_> = plain
-        .split('\t')
-        .map(|part| printable(part, usize::MAX))
-        .collect();
-    parts.join("\t")
 }
 
 #[cfg(test)]
@@ -101,16 +105,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn lines(chunks: &[&[u8]]) -> Vec<String> {
+    /// The lines, without colours and with them.
+    fn both(chunks: &[&[u8]]) -> Vec<(String, String)> {
+        let owned = |line: Printed<'_>| (line.plain.to_owned(), line.coloured.to_owned());
         let mut lines = Lines::default();
         let mut found = Vec::new();
         for chunk in chunks {
             lines.push(&Bytes::copy_from_slice(chunk), |line| {
-                found.push(line.to_owned())
+                found.push(owned(line))
             });
         }
-        lines.finish(|line| found.push(line.to_owned()));
+        lines.finish(|line| found.push(owned(line)));
         found
+    }
+
+    fn lines(chunks: &[&[u8]]) -> Vec<String> {
+        both(chunks).into_iter().map(|(plain, _)| plain).collect()
     }
 
     #[test]
@@ -127,13 +137,19 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_told_nothing() {
+    fn a_colour_goes_on_over_lines_and_ends_with_each() {
+        let found = both(&[b"a\x1b[1;31mred\nstill\x1b[", b"0m not\n\x1b[2Jplain"]);
+        let coloured: Vec<_> = found.iter().map(|(_, line)| line.as_str()).collect();
         assert_eq!(
-            lines(&[b"\x1b[1;31mred\x1b[0m\x1b]\ttab\x07\x00"]),
-            ["red\ttab\\u{7}\\u{0}"]
+            coloured,
+            [
+                "a\x1b[1;31mred\x1b[0m",
+                "\x1b[1;31mstill\x1b[0m not",
+                "plain"
+            ]
         );
-        assert_eq!(lines(&[b"\xff\xfe ok"]), ["\u{fffd}\u{fffd} ok"]);
-        assert_eq!(lines(&["a\u{202e}b".as_bytes()]), ["a\\u{202e}b"]);
+        let plain: Vec<_> = found.iter().map(|(line, _)| line.as_str()).collect();
+        assert_eq!(plain, ["ared", "still not", "plain"]);
     }
 
     #[test]
@@ -147,15 +163,26 @@ mod tests {
             assert!(lines.line.capacity() <= 4 * LINE);
         }
         let mut text = String::new();
-        lines.finish(|line| line.clone_into(&mut text));
+        lines.finish(|line| line.plain.clone_into(&mut text));
         assert!(text.ends_with(&format!("[… {} bytes more]", (64 << 20) - LINE)));
     }
 
     proptest! {
         #[test]
-        fn no_byte_survives_that_a_terminal_would_obey(bytes: Vec<u8>) {
-            for line in lines(&[&bytes]) {
-                prop_assert!(line.chars().all(|c| c == '\t' || !c.is_control()));
+        fn no_byte_survives_that_a_terminal_would_obey_but_for_colours(
+            pieces in prop::collection::vec(prop_oneof![
+                any::<Vec<u8>>(),
+                "\x1b\\[[0-9;:?]{0,8}[a-zA-Z]".prop_map(String::into_bytes),
+                "\x1b[\\]P(#]".prop_map(String::into_bytes),
+            ], 0..8)
+        ) {
+            for (plain, coloured) in both(&[&pieces.concat()]) {
+                prop_assert!(plain.chars().all(|c| c == '\t' || !c.is_control()));
+                prop_assert_eq!(&crate::model::colours::plain(&coloured), &plain);
+                for sequence in coloured.split('\x1b').skip(1) {
+                    let codes = sequence.strip_prefix('[').and_then(|rest| rest.split_once('m')).unwrap().0;
+                    prop_assert!(codes.split(';').all(|code| "0 1 31 32 33 34 35 36 90".split(' ').any(|known| known == code)));
+                }
             }
         }
     }

@@ -55,7 +55,7 @@ pub async fn self_test(engine: &Engine, image: &Image) -> Result<Posture, Sandbo
     let mut said = Vec::new();
     let mut sink = |event: LogEvent<'_>| {
         if let LogEvent::Line { text, .. } = event {
-            said.push(text.to_owned());
+            said.push(text.plain.to_owned());
         }
     };
     let container = run.start(engine).await?;

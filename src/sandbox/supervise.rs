@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::container::{Container, Ending, LogEvent, LogSink};
 use super::handle::Handle;
-use super::log::{Lines, Stream};
+use super::log::{Lines, Printed, Stream};
 use super::marker::{Markers, Step};
 use super::watch::{Peaks, Probe, Reading, is_below_reserve};
 use super::{Cancel, SandboxError};
@@ -304,13 +304,13 @@ impl Reader<'_> {
                 .error
                 .push(&bytes, |text| sink(LogEvent::Line { stream, text })),
             Stream::Output => self.output.push(&bytes, |text| {
-                let Some((before, marked)) = markers.read(text) else {
+                let Some((before, marked)) = markers.read(text.plain) else {
                     return sink(LogEvent::Line { stream, text });
                 };
                 if !before.is_empty() {
                     sink(LogEvent::Line {
                         stream,
-                        text: before,
+                        text: Printed::plainly(before),
                     });
                 }
                 *step = Some(marked);

@@ -184,7 +184,7 @@ impl Lines {
             }
             self.last.push_back(LogLine {
                 number: self.count,
-                text: (*text).to_owned(),
+                text: text.plain.to_owned(),
             });
         }
     }

@@ -17,7 +17,7 @@ use super::store::{Kept, Store};
 use super::tree::Tree;
 use crate::config::SourceConfig;
 use crate::model::{CommitId, Failure, Stage, Timestamp};
-use crate::sandbox::{Cancel, Ending, Engine, Image, LogEvent, LogSink, SandboxError};
+use crate::sandbox::{Cancel, Ending, Engine, Image, LogEvent, LogSink, Printed, SandboxError};
 
 /// How many redirects within a host are followed.
 const MAX_REDIRECTS: usize = 3;
@@ -232,7 +232,9 @@ impl Fetcher {
                     let LogEvent::Line { stream, text } = event else {
                         return sink(event);
                     };
-                    let text = &*order.access.redact(text);
+                    // A colour in the midst of a secret would hide it here, and nowhere else.
+                    let text = &*order.access.redact(text.plain);
+                    let text = Printed::plainly(text);
                     lines.take(&LogEvent::Line { stream, text });
                     sink(LogEvent::Line { stream, text });
                 };

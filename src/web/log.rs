@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use super::Web;
 use super::fault::Fault;
 use crate::model::LogLine;
+use crate::model::colours::{self, Colour, Style};
 use crate::store::{Attempt, Build};
 
 /// How many lines a page has.
@@ -126,7 +127,21 @@ impl Part {
 /// One line. It is a stranger's: what it says is text, whatever it looks like.
 fn markup(line: &LogLine) -> Markup {
     let anchor = format!("L{}", line.number);
-    html! { div.l id=(anchor) { a href={ "#" (anchor) } { (line.number) } span { (line.text) } } }
+    html! {
+        div.l id=(anchor) {
+            a href={ "#" (anchor) } { (line.number) }
+            span { @for part in colours::parts(&line.text) { (coloured(&part)) } }
+        }
+    }
+}
+
+/// A part of a line: the script makes the same of what comes later.
+fn coloured(part: &colours::Part) -> Markup {
+    let Style { bold, colour } = part.style;
+    if part.style == Style::default() {
+        return html! { (part.text) };
+    }
+    html! { span.bold[bold] class=[colour.map(Colour::word)] { (part.text) } }
 }
 
 #[cfg(test)]
@@ -172,5 +187,16 @@ mod tests {
             text: "</span><script>alert(1)</script>\" onload=\"x".to_owned(),
         };
         insta::assert_snapshot!(markup(&line).into_string(), @r##"<div class="l" id="L7"><a href="#L7">7</a><span>&lt;/span&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot; onload=&quot;x</span></div>"##);
+    }
+
+    #[test]
+    fn colours_are_classes_around_text() {
+        let of = |text: &str| {
+            let text = text.to_owned();
+            let line = markup(&LogLine { number: 1, text }).into_string();
+            line.split("</a>").nth(1).unwrap().to_owned()
+        };
+        insta::assert_snapshot!(of("a \u{1b}[1;31m<b>\u{1b}[0m\u{1b}[36mc\u{1b}[0m"), @r##"<span>a <span class="red bold">&lt;b&gt;</span><span class="cyan">c</span></span></div>"##);
+        insta::assert_snapshot!(of("\u{1b}[31\" onload=\"xm<b>\u{1b}[0m"), @r##"<span>&lt;b&gt;</span></div>"##);
     }
 }

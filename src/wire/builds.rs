@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::model::LogLine;
+use crate::model::colours::{self, Style};
+
 /// A build that somebody asks for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +116,68 @@ pub struct Grown {
     /// The line.
     #[serde(flatten)]
     pub line: Line,
+    /// The same text in parts, if it has colours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A part of a line that looks the same throughout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Part {
+    /// What it says.
+    pub text: String,
+    /// Whether it is bold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bold: bool,
+    /// red, green, yellow, blue, magenta, cyan or grey; without it, the text's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub colour: Option<String>,
+}
+
+impl Grown {
+    /// A line of a log that keeps colours.
+    #[must_use]
+    pub fn new(attempt: u32, line: &LogLine) -> Self {
+        let parts = colours::parts(&line.text);
+        let text = parts.iter().map(|part| part.text.as_str()).collect();
+        let is_plain = parts.iter().all(|part| part.style == Style::default());
+        let told = |part: colours::Part| Part {
+            text: part.text,
+            bold: part.style.bold,
+            colour: part.style.colour.map(|colour| colour.word().to_owned()),
+        };
+        Self {
+            attempt,
+            line: Line {
+                number: line.number,
+                text,
+            },
+            parts: match is_plain {
+                true => Vec::new(),
+                false => parts.into_iter().map(told).collect(),
+            },
+        }
+    }
+
+    /// The line as a log keeps it, whoever told of it: what a terminal would obey is escaped, but for colours.
+    #[must_use]
+    pub fn kept(&self) -> LogLine {
+        let part = |part: &Part| colours::Part {
+            style: Style {
+                bold: part.bold,
+                colour: part.colour.as_ref().and_then(|word| word.parse().ok()),
+            },
+            text: colours::harmless(&part.text),
+        };
+        let parts: Vec<_> = self.parts.iter().map(part).collect();
+        LogLine {
+            number: self.line.number,
+            text: match parts.is_empty() {
+                true => colours::harmless(&self.line.text),
+                false => colours::coloured(&parts),
+            },
+        }
+    }
 }
 
 /// One thing that a check found.

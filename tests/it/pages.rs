@@ -19,7 +19,7 @@ const PAYLOAD: &str = "<svg/onload=self.pwned=1><script>self.pwned=1</script>";
 async fn every_page_is_readable_by_everybody() {
     let mut service = Service::new("").await;
     let url = service.repository("helloworld", "helloworld");
-    let bad = service.repository("failing-build", "failing-build");
+    let bad = service.repository_with("failing-build", "failing-build", in_colours);
     service.start();
     let token = service.partner();
     let operator = service.farm.run(&["token", "create"]).succeeds().stdout;
@@ -85,11 +85,17 @@ async fn every_page_is_readable_by_everybody() {
     assert!(badge.text().contains("0.0.1-0+deb12u1"), "{}", badge.text());
 }
 
+/// Makes a plugin print in all colours.
+fn in_colours(plugin: &Path) {
+    let said = "    build)\n        for i in 1 30 31 32 33 34 35 36 37; do printf '\\033[%smthis is %s\\033[0m and this is not\\n' $i $i; done";
+    edit(&plugin.join("wazo/rules"), "    build)", said);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_a_plugin_prints_is_on_the_page_at_once() {
     let mut service = Service::new("").await;
     let slow = |plugin: &Path| {
-        let said = "    build)\n        for i in 1 2 3 4 5 6 7 8 9 10; do echo \"at $(date +%s%3N)\"; sleep 0.5; done";
+        let said = "    build)\n        for i in 1 2 3 4 5 6 7 8 9 10; do printf '\\033[1;32mat %s\\033[0m\\n' \"$(date +%s%3N)\"; sleep 0.5; done";
         edit(&plugin.join("wazo/rules"), "    build)", said);
     };
     let url = service.repository_with("helloworld", "helloworld", slow);
@@ -137,6 +143,16 @@ async fn a_line_that_a_plugin_prints_is_on_the_page_at_once() {
     let all: Vec<_> = (1..=told).map(|number| format!("L{number}")).collect();
     assert_eq!(lines, all.join(","), "each line once, in order");
     assert_eq!(browser.complaints(), [""; 0]);
+    // What the script made of a line, and what the farm makes of it, are the same.
+    let green = "[...document.querySelectorAll('.log .l')].find((line) => line.innerText.includes('at ')).innerHTML";
+    let by_the_farm = browser.eval(green);
+    assert!(
+        by_the_farm
+            .as_str()
+            .unwrap()
+            .contains("<span class=\"green bold\">at "),
+        "{by_the_farm}"
+    );
 
     browser.scripts(false);
     browser.open(&format!("{}/builds/{id}", service.url()));
@@ -306,6 +322,13 @@ async fn whatever_a_stranger_wrote_is_text() {
         let page = page.as_str().unwrap();
         assert!(page.contains(wanted), "{path} shows it: {page}");
         assert_eq!(browser.eval(ran), json!([null, 0]), "{path}");
+        if path == format!("/builds/{good}") {
+            let red = browser.text(".log .red");
+            assert!(
+                red.contains("</span></div><svg"),
+                "a colour frees nothing: {red}"
+            );
+        }
         assert_eq!(browser.complaints(), [""; 0], "{path}");
     }
     // A page that took it for its own would have run it.

@@ -95,7 +95,7 @@ impl Lab {
         let mut lines = Vec::new();
         let mut steps = Vec::new();
         let mut sink = |event: LogEvent<'_>| match event {
-            LogEvent::Line { stream, text } => lines.push((stream, text.to_owned())),
+            LogEvent::Line { stream, text } => lines.push((stream, text.plain.to_owned())),
             LogEvent::Step(step) => steps.push(step),
         };
         let container = run.start(&self.engine).await.unwrap();

@@ -103,7 +103,7 @@ async fn a_log_line_arrives_while_the_container_still_runs() {
     let mut seen = Vec::new();
     let mut sink = |event: LogEvent<'_>| {
         if let LogEvent::Line { text, .. } = event {
-            seen.push((text.to_owned(), std::time::Instant::now()));
+            seen.push((text.plain.to_owned(), std::time::Instant::now()));
         }
     };
     let container = run.start(&lab.engine).await.unwrap();

@@ -313,7 +313,7 @@ impl Sources {
         let mut log = String::new();
         let mut sink = |event: LogEvent<'_>| {
             if let LogEvent::Line { text, .. } = event {
-                log.push_str(text);
+                log.push_str(text.plain);
                 log.push('\n');
             }
         };

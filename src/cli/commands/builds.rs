@@ -7,6 +7,7 @@ use crate::cli::args::{BuildsArgs, BuildsCommand};
 use crate::cli::follow::{Watcher, watch};
 use crate::cli::{farm, output};
 use crate::client::{Client, Lines, Listed};
+use crate::model::colours::{self, Part};
 use crate::model::{LogLine, printable};
 use crate::wire::{Build, Detailed, Line};
 
@@ -139,15 +140,25 @@ async fn log(client: &Client, id: &str, lines: Lines) -> anyhow::Result<Answer> 
     let text = text.map_err(|source| crate::client::ClientError::Unanswered { source })?;
     let text = String::from_utf8_lossy(&text);
     let first = lines.from.unwrap_or(1);
-    let lines = (0_u64..).zip(text.lines()).map(|(at, text)| Line {
+    // What answers may be no farm, and print what it likes: of that, only colours reach the terminal.
+    let lines: Vec<_> = text.lines().map(safe).collect();
+    let words: Vec<_> = lines.iter().map(|parts| colours::coloured(parts)).collect();
+    let lines = (0_u64..).zip(lines).map(|(at, parts)| Line {
         number: first.saturating_add(at),
-        text: printable(text, usize::MAX),
+        text: parts.into_iter().map(|part| part.text).collect(),
     });
     let lines: Vec<_> = lines.collect();
-    let words: Vec<_> = lines.iter().map(|line| line.text.clone()).collect();
     Ok(Answer::done("this is the log")
         .with(json!({ "log": lines }))
         .saying(words))
+}
+
+fn safe(line: &str) -> Vec<Part> {
+    let mut parts = colours::parts(line);
+    for part in &mut parts {
+        part.text = colours::harmless(&part.text);
+    }
+    parts
 }
 
 /// Prints a log on standard output.

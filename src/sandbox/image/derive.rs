@@ -114,9 +114,9 @@ impl Images {
         let mut errors = Vec::new();
         let mut sink = |event: LogEvent<'_>| {
             if let LogEvent::Line { text, .. } = event {
-                progress(text);
-                if APT_ERRORS.iter().any(|words| text.contains(words)) {
-                    errors.push(text.trim().to_owned());
+                progress(text.plain);
+                if APT_ERRORS.iter().any(|words| text.plain.contains(words)) {
+                    errors.push(text.plain.trim().to_owned());
                 }
             }
         };

@@ -4,6 +4,7 @@
 
 // The most lines that a page holds: a browser is no pager.
 const MOST_LINES = 20000;
+const COLOURS = ["red", "green", "yellow", "blue", "magenta", "cyan", "grey"];
 
 function follow(log) {
   let last = 0;
@@ -11,7 +12,15 @@ function follow(log) {
   let attempt = Number(log.dataset.attempt);
   let waiting = [];
 
-  function line(number, text) {
+  function part(one) {
+    const words = document.createElement("span");
+    words.textContent = one.text;
+    if (COLOURS.includes(one.colour)) words.classList.add(one.colour);
+    if (one.bold) words.classList.add("bold");
+    return words;
+  }
+
+  function line({ number, text, parts }) {
     const row = document.createElement("div");
     row.className = "l";
     row.id = "L" + number;
@@ -19,7 +28,7 @@ function follow(log) {
     anchor.href = "#" + row.id;
     anchor.textContent = number;
     const words = document.createElement("span");
-    words.textContent = text;
+    words.append(...(parts ? parts.map(part) : [text]));
     row.append(anchor, words);
     return row;
   }
@@ -30,7 +39,7 @@ function follow(log) {
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     log.querySelector(".nothing")?.remove();
     const rows = document.createDocumentFragment();
-    for (const one of lines) rows.append(line(one.number, one.text));
+    for (const one of lines) rows.append(line(one));
     log.append(rows);
     while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
     if (atEnd) log.scrollTop = log.scrollHeight;
