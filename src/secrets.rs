@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::{PluginId, Timestamp};
 use crate::sign::{KeyError, SealBroken, Vault};
 use crate::source::{Access, Credential};
-use crate::store::{Store, StoreError};
+use crate::store::{Sealed, Store, StoreError};
 
 /// A secret could not be kept, or not be had.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,23 @@ impl Secrets {
         Ok(Access::With(credential))
     }
 
+    /// How many of all stored secrets cannot be opened, of how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn broken(&self) -> Result<(usize, usize), StoreError> {
+        let all = self.store.sealed().await?;
+        let opens = |one: &&Sealed| {
+            let purpose = match one.is_credential {
+                true => purpose(&one.of),
+                false => one.of.clone(),
+            };
+            self.vault.open(&purpose, &one.sealed).is_ok()
+        };
+        Ok((all.len() - all.iter().filter(opens).count(), all.len()))
+    }
+
     /// Seals the secret that signs what the hook or the subscription `id` carries.
     ///
     /// # Errors
@@ -119,6 +136,6 @@ pub fn draw(kind: &str) -> String {
 }
 
 /// What a credential is sealed for: in another source's row it opens nothing.
-fn purpose(plugin: &PluginId) -> String {
+fn purpose(plugin: &impl fmt::Display) -> String {
     format!("credential of {plugin}")
 }

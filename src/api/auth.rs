@@ -102,12 +102,11 @@ impl Caller {
 
     /// Who approves, where several people must: somebody, by name. Whoever shares a token is nobody.
     pub(super) fn approver(&self, approvals: usize) -> Result<Actor, Problem> {
-        if approvals > 1 && self.0.person.is_none() {
+        self.0.approver(approvals).ok_or_else(|| {
             let words = "this token does not say who holds it, and several people must approve";
             let hint = "ask the farm's operator for a token that was made with --person";
-            return Err(forbidden(words, hint));
-        }
-        Ok(self.decider())
+            forbidden(words, hint)
+        })
     }
 
     /// Whose it is, if it is a partner's.

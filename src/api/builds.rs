@@ -9,7 +9,6 @@ use utoipa::IntoParams;
 
 use super::auth::{Caller, Viewer};
 use super::problem::Problem;
-use super::shapes;
 use super::{Api, State};
 use crate::model::{BuildId, BuildState, Channel, InvalidValue, PluginId, Priority, Scope, Target};
 use crate::pipeline::now;
@@ -259,7 +258,9 @@ pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Deta
         attempts.push((attempt, stages));
     }
     let publication = api.store.publication(&build.id).await?;
-    let timeline = shapes::timeline(&build, attempts.last(), publication.as_ref());
+    let last = attempts.last();
+    let last = last.map(|(attempt, stages)| (attempt, stages.as_slice()));
+    let timeline = build.moments(last, publication.as_ref());
     let attempts = attempts.into_iter();
     let attempts = attempts.map(|(attempt, stages)| wire::Attempt::new(attempt, stages));
     let artifacts = api.store.artifacts(&build.id).await?;
@@ -267,7 +268,7 @@ pub(super) async fn show(api: State, viewer: Viewer, id: Id) -> Result<Json<Deta
         attempts: attempts.collect(),
         artifacts: artifacts.into_iter().map(Into::into).collect(),
         publication: publication.map(Into::into),
-        timeline,
+        timeline: timeline.into_iter().map(Into::into).collect(),
         build: build.into(),
     }))
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod hooks;
 pub(super) mod incoming;
+mod shapes;
 pub(super) mod sources;
 pub(super) mod subscriptions;
 

@@ -51,42 +51,12 @@ impl Attempt {
     }
 }
 
-/// What happened when to a build whose last attempt had these stages.
-pub(super) fn timeline(
-    build: &store::Build,
-    last: Option<&(store::Attempt, Vec<store::StageRow>)>,
-    publication: Option<&store::Publication>,
-) -> Vec<Moment> {
-    let mut moments = vec![("received", Some(build.created_at))];
-    if let Some((attempt, stages)) = last {
-        moments.push(("started", Some(attempt.started_at)));
-        moments.extend(stages.iter().map(|stage| {
-            let seconds = stage.took_ms.map(|took| (took / 1000).cast_signed());
-            let ended = |took| Timestamp::from_seconds(stage.started_at.seconds() + took);
-            (done(&stage.stage), seconds.map(ended))
-        }));
-    }
-    moments.push(("visible", publication.and_then(|one| one.visible_at)));
-    let told = moments.into_iter().filter_map(|(moment, at)| {
-        Some(Moment {
+impl From<(&'static str, Timestamp)> for Moment {
+    fn from((moment, at): (&'static str, Timestamp)) -> Self {
+        Self {
             moment: moment.to_owned(),
-            at: at?.rfc3339(),
-        })
-    });
-    told.collect()
-}
-
-/// What a build is after a stage.
-fn done(stage: &str) -> &'static str {
-    match stage {
-        "fetch" => "fetched",
-        "check" => "checked",
-        "build" => "built",
-        "package" => "packaged",
-        "inspect" => "inspected",
-        "assemble" => "packed",
-        "sign" => "signed",
-        _ => "published",
+            at: at.rfc3339(),
+        }
     }
 }
 

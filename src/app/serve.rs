@@ -116,6 +116,7 @@ impl App {
             live: live.clone(),
             changed: Arc::clone(&changed),
             channels: self.config.repository.channels.clone(),
+            approvals: self.config.repository.approvals,
             workers: serve.workers,
             forecast,
             builds: farm.builds.clone(),
@@ -148,13 +149,9 @@ impl App {
         let working = Arc::new(dispatcher).run(stop.clone());
         let looked_after = builds.handle().spawn(upkeep.run(stop.clone()));
         let serving = async {
-            let router = api::limited(load, web::with_pages(web, api::router(api)));
-            let limits = listen::Limits {
-                connections: serve.limits.connections,
-                connections_per_address: serve.limits.connections_per_address,
-                proxies: serve.proxies.clone(),
-            };
-            let served = listen::serve(listener, router, &limits, stop).await;
+            let limits = |router| api::limited(load, router);
+            let router = web::with_pages(web, api::router(api), limits);
+            let served = listen::serve(listener, router, &self.connections(), stop).await;
             served.map_err(AppError::listen)
         };
         let ended = tokio::try_join!(serving, async { Ok(working.await?) });
@@ -171,6 +168,16 @@ impl App {
         builds.shutdown_background();
         drop(alone);
         ended.map(drop)
+    }
+
+    /// How many may be connected.
+    fn connections(&self) -> listen::Limits {
+        let serve = &self.config.serve;
+        listen::Limits {
+            connections: serve.limits.connections,
+            connections_per_address: serve.limits.connections_per_address,
+            proxies: serve.proxies.clone(),
+        }
     }
 
     /// What looks after the farm while it serves.

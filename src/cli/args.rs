@@ -15,7 +15,9 @@ use crate::model::{
     Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
 };
 
-pub(super) use exchange::{CredentialArgs, ExchangeCommand, HookCommand, NotifyCommand, WatchArgs};
+pub(super) use exchange::{
+    CredentialArgs, ExchangeCommand, HookCommand, NotifyArgs, NotifyCommand, WatchArgs,
+};
 pub(super) use farm::{
     BuildsArgs, BuildsCommand, Elsewhere, FarmArgs, FarmSourceArgs, PluginsArgs, PluginsCommand,
     SourceCommand, SubmitArgs,
@@ -105,8 +107,7 @@ pub(super) enum Command {
     /// Create, list and revoke the tokens by which the farm knows who asks
     Token(TokensArgs),
     /// Say who is told of outcomes
-    #[command(subcommand)]
-    Notify(NotifyCommand),
+    Notify(NotifyArgs),
     /// Show what waits and runs, stop builds from beginning, and let them begin again
     Queue(QueueArgs),
     /// Write the whole farm to one file, keys included
@@ -124,6 +125,24 @@ pub(super) enum Command {
     /// Show and check the apt repository
     #[command(subcommand)]
     Repo(RepoCommand),
+}
+
+impl Command {
+    /// Which farm it acts on, if that may be one elsewhere.
+    pub(super) fn farm(&self) -> Option<&FarmArgs> {
+        match self {
+            Self::Promote(arguments) => Some(&arguments.farm),
+            Self::Phase(arguments) => Some(&arguments.farm),
+            Self::Withdraw(arguments) => Some(&arguments.farm),
+            Self::Rollback(arguments) => Some(&arguments.farm),
+            Self::Source(arguments) => Some(&arguments.farm),
+            Self::Namespace(arguments) => Some(&arguments.farm),
+            Self::Token(arguments) => Some(&arguments.farm),
+            Self::Notify(arguments) => Some(&arguments.farm),
+            Self::Queue(arguments) => Some(&arguments.farm),
+            _ => None,
+        }
+    }
 }
 
 /// Commands about images.

@@ -10,6 +10,7 @@ use super::output;
 use super::usage::WrongUsage;
 use crate::client::Client;
 use crate::config::environment;
+use crate::http::Proxies;
 use crate::model::{Actor, PluginId};
 
 /// The most bytes that a token's file may have.
@@ -22,7 +23,21 @@ pub(super) fn named(arguments: &FarmArgs) -> anyhow::Result<Option<Client>> {
     };
     let token = token(arguments.token_file.as_deref())?;
     let notice = Arc::new(|words: &str| output::progress(words));
-    Ok(Some(Client::new(farm, token, notice)?))
+    let client = Client::new(farm, token, notice)?;
+    Ok(Some(client.with_proxies(&proxies())?))
+}
+
+/// The proxies that this machine's environment names, as for other programs.
+fn proxies() -> Proxies {
+    let first = |names: &[&str]| {
+        let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
+        values.find(|value| !value.is_empty()).unwrap_or_default()
+    };
+    Proxies::new(
+        &first(&environment::HTTPS_PROXY),
+        &first(&environment::HTTP_PROXY),
+        &first(&environment::NO_PROXY),
+    )
 }
 
 /// The farm that must be named.

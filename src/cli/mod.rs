@@ -22,8 +22,12 @@ use crate::model::printable;
 use crate::source::{Asker, Location};
 use crate::telemetry::{self, LogFormat};
 use answer::Answer;
-use args::{Cli, Command, Elsewhere};
+use args::{Cli, Command, Elsewhere, FarmArgs};
 use usage::WrongUsage;
+
+/// The data folder of what acts on a farm elsewhere, and needs none: so the command needs no home either. Debian's name for a
+/// folder that is not there (Policy 9.2.3).
+const NOWHERE: &str = "/nonexistent";
 
 /// Runs the command that the process was called with.
 #[must_use]
@@ -63,7 +67,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Answer> {
     if let Command::Elsewhere(command) = &cli.command {
         return elsewhere(command, json).await;
     }
-    let mut app = App::open(cli.global.data_dir, cli.global.config.as_deref())?;
+    let mut data = cli.global.data_dir;
+    if cli.command.farm().is_some_and(FarmArgs::is_named) {
+        data = data.or_else(|| Some(NOWHERE.into()));
+    }
+    let mut app = App::open(data, cli.global.config.as_deref())?;
     app.progress = output::uploads(json);
     match cli.command {
         Command::Doctor => commands::doctor::run(&app).await,
@@ -84,7 +92,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Answer> {
         Command::Partner(command) => commands::people::partner(&app, &command).await,
         Command::Namespace(arguments) => commands::people::namespace(&app, &arguments).await,
         Command::Token(arguments) => commands::token::run(&app, &arguments).await,
-        Command::Notify(command) => commands::notify::run(&app, &command).await,
+        Command::Notify(arguments) => commands::notify::run(&app, &arguments).await,
         Command::Queue(arguments) => commands::queue::run(&app, &arguments).await,
         Command::Backup { to } => commands::backup::backup(&app, &to).await,
         Command::Restore { from } => commands::backup::restore(&app, &from).await,
@@ -129,5 +137,30 @@ mod tests {
     fn the_arguments_are_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_acts_on_a_farm_elsewhere_needs_no_home() {
+        for command in [
+            "promote wazo-plugind-a-b --reason=x",
+            "phase wazo-plugind-a-b=1 10",
+            "withdraw wazo-plugind-a-b=1 --reason=x",
+            "rollback wazo-plugind-a-b --reason=x",
+            "source hook list a/b",
+            "namespace list",
+            "token list",
+            "notify list",
+            "queue show",
+        ] {
+            for (farm, named) in [
+                ("--farm=https://farm.example.org", true),
+                ("--farm=", false),
+            ] {
+                let words = ["plugfarm"].into_iter().chain(command.split(' '));
+                let cli = Cli::try_parse_from(words.chain([farm])).unwrap();
+                let found = cli.command.farm().is_some_and(FarmArgs::is_named);
+                assert_eq!(found, named, "{command} {farm}");
+            }
+        }
     }
 }

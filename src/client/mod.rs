@@ -7,6 +7,7 @@ mod ask;
 mod calls;
 mod error;
 mod events;
+mod exchange;
 mod follow;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::http::{self, Reach};
+use crate::http::{self, Proxies, Reach};
 
 pub use calls::{Lines, Listed};
 pub use error::ClientError;
@@ -59,6 +60,17 @@ impl Client {
             ));
         }
         Ok(client)
+    }
+
+    /// Likewise, through proxies.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Setup`].
+    pub fn with_proxies(self, proxies: &Proxies) -> Result<Self, ClientError> {
+        let http = self.http.through(proxies);
+        let http = http.map_err(|source| ClientError::Setup { source })?;
+        Ok(Self { http, ..self })
     }
 
     /// Likewise, with other patience.

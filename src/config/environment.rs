@@ -22,6 +22,12 @@ pub const WAZO_VERSION: &str = "WAZO_VERSION";
 pub const SUDO_USER: &str = "SUDO_USER";
 /// Who is logged in.
 pub const USER: &str = "USER";
+/// The proxy to farms that speak TLS; other programs' variable, as the next ones.
+pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
+/// The proxy to farms that do not. In capitals it could be a header of a request's, where the farm is a web server's child.
+pub const HTTP_PROXY: [&str; 1] = ["http_proxy"];
+/// The hosts that no proxy is asked for.
+pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 /// The Docker engine's address; Docker's own variable.
 pub const DOCKER_HOST: &str = "DOCKER_HOST";
 /// Any value but the empty one switches colour off; see no-color.org.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::LOCATION;
+use hyper::header::{LOCATION, PROXY_AUTHORIZATION};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::names::Names;
+use super::proxy::{Proxies, Ways};
 use super::{HttpError, Request, Response, SILENCE, Trouble};
 
 /// How long a connection may take to come about.
@@ -38,8 +39,9 @@ pub enum Reach {
 /// Asks servers over HTTP or TLS. Connections are kept for the next request; clones share them.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>,
+    inner: hyper_util::client::legacy::Client<HttpsConnector<Ways>, Full<Bytes>>,
     reach: Reach,
+    proxies: Proxies,
 }
 
 impl Client {
@@ -49,19 +51,40 @@ impl Client {
     ///
     /// [`std::io::Error`] where this machine trusts no certificate authority.
     pub fn new(reach: Reach) -> Result<Self, std::io::Error> {
+        Self::build(reach, Proxies::default())
+    }
+
+    /// Likewise, through proxies. Which addresses those connect to is their own business.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::new`].
+    pub fn through(&self, proxies: &Proxies) -> Result<Self, std::io::Error> {
+        Self::build(self.reach, proxies.clone())
+    }
+
+    fn build(reach: Reach, proxies: Proxies) -> Result<Self, std::io::Error> {
         let provider = rustls::crypto::ring::default_provider();
-        let mut connector = HttpConnector::new_with_resolver(Names { reach });
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
+        let mut direct = HttpConnector::new_with_resolver(Names { reach });
+        direct.enforce_http(false);
+        direct.set_connect_timeout(Some(CONNECT));
+        direct.set_nodelay(true);
+        let ways = Ways {
+            direct,
+            proxies: proxies.clone(),
+        };
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)?
             .https_or_http()
             .enable_http1()
-            .wrap_connector(connector);
+            .wrap_connector(ways);
         let inner =
             hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { inner, reach })
+        Ok(Self {
+            inner,
+            reach,
+            proxies,
+        })
     }
 
     /// Asks once, and takes whatever the server answers: it is followed nowhere.
@@ -72,7 +95,12 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let url = request.url.clone();
         self.check(&url)?;
-        let request = request.build()?;
+        let mut request = request.build()?;
+        if let Some(credential) = self.proxies.credential(request.uri()) {
+            request
+                .headers_mut()
+                .insert(PROXY_AUTHORIZATION, credential);
+        }
         match timeout(SILENCE, self.inner.request(request)).await {
             Ok(Ok(answer)) => Ok(Response::new(url, answer)),
             Ok(Err(error)) => Err(HttpError::broken(&url, &error)),

@@ -8,6 +8,7 @@ mod address;
 mod client;
 mod error;
 mod names;
+mod proxy;
 mod request;
 mod response;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod stub;
 pub use address::refusal;
 pub use client::{Client, Reach};
 pub use error::{HttpError, Trouble};
+pub use proxy::Proxies;
 pub use request::Request;
 pub use response::Response;
 

@@ -1,6 +1,8 @@
 //! Mail, by the machine's own `sendmail`, which every mail server and every forwarder of mail has. It knows the way to a
 //! server, its password, and how to try again; nothing of that is this farm's.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use base64::Engine as _;
@@ -24,6 +26,27 @@ const PERMANENT: [i32; 5] = [64, 65, 67, 68, 77];
 
 /// Sends mail.
 pub(super) struct Mailer(MailConfig);
+
+/// The program that takes mail, if it is on this machine.
+#[must_use]
+pub fn mail_program(config: &MailConfig) -> Option<PathBuf> {
+    let named = Path::new(program(config));
+    let runs = |path: &PathBuf| {
+        let found = fs_err::metadata(path);
+        found.is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+    };
+    // One without a folder is looked for, as it will be.
+    let folders = PATH.split(':').map(|folder| Path::new(folder).join(named));
+    match named.components().count() {
+        1 => folders.into_iter().find(runs),
+        _ => Some(named.to_owned()).filter(runs),
+    }
+}
+
+fn program(config: &MailConfig) -> &str {
+    let program = config.command.first();
+    program.map_or("/usr/sbin/sendmail", String::as_str)
+}
 
 impl Mailer {
     pub(super) fn new(config: &MailConfig) -> Self {
@@ -59,10 +82,8 @@ impl Mailer {
 
     /// Hands a letter over; gives the exit code, and what was said.
     async fn hand_over(&self, to: &str, message: &str) -> std::io::Result<(Option<i32>, String)> {
-        let mut words = self.0.command.iter();
-        let program = words.next().map_or("/usr/sbin/sendmail", String::as_str);
-        let mut child = Command::new(program)
-            .args(words)
+        let mut child = Command::new(program(&self.0))
+            .args(self.0.command.iter().skip(1))
             .args(["-i", "-f", &self.0.from, "--", to])
             .env_clear()
             .env("PATH", PATH)

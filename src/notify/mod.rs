@@ -22,6 +22,7 @@ use crate::secrets::Secrets;
 use crate::store::{Build, Letter, Store, StoreError};
 use mail::Mailer;
 
+pub use mail::mail_program;
 pub use subscribe::{NewSubscription, SubscribeError, subscribe};
 
 /// How often it is looked whether there is something to tell.

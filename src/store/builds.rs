@@ -35,6 +35,8 @@ pub struct Build {
     pub commit: Option<String>,
     /// When it was submitted.
     pub created_at: Timestamp,
+    /// When it last came into the queue.
+    pub queued_at: Timestamp,
     /// The earliest time of its next attempt.
     pub not_before: Timestamp,
     /// When it came to its end.
@@ -72,6 +74,7 @@ type Row = (
     Option<String>,
     i64,
     i64,
+    i64,
     Option<i64>,
     Option<String>,
 );
@@ -91,9 +94,10 @@ impl Build {
             reference: row.9,
             commit: row.10,
             created_at: Timestamp::from_seconds(row.11),
-            not_before: Timestamp::from_seconds(row.12),
-            ended_at: row.13.map(Timestamp::from_seconds),
-            result: row.14,
+            queued_at: Timestamp::from_seconds(row.12),
+            not_before: Timestamp::from_seconds(row.13),
+            ended_at: row.14.map(Timestamp::from_seconds),
+            result: row.15,
         })
     }
 }
@@ -106,7 +110,7 @@ macro_rules! select {
     ($which:literal) => {
         concat!(
             "SELECT id, partner, plugin, target, channel, priority, state, url, subdirectory, reference, commit_id, ",
-            "created_at, not_before, ended_at, result FROM builds WHERE ",
+            "created_at, queued_at, not_before, ended_at, result FROM builds WHERE ",
             $which,
             " AND EXISTS (SELECT 1 FROM sources s WHERE s.plugin = builds.plugin AND ",
             shown!("$5", "$6", "$7"),
@@ -158,7 +162,7 @@ impl Store {
     pub async fn build(&self, id: &BuildId) -> Result<Option<Build>, StoreError> {
         let row: Option<Row> = on!(self, pool => sqlx::query_as(
             "SELECT id, partner, plugin, target, channel, priority, state, url, subdirectory, reference, commit_id, \
-             created_at, not_before, ended_at, result FROM builds WHERE id = $1",
+             created_at, queued_at, not_before, ended_at, result FROM builds WHERE id = $1",
         )
         .bind(id.as_str())
         .fetch_optional(pool)

@@ -13,9 +13,9 @@ use super::StoreError;
 /// How long anybody waits for the database before [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A migration's number, name and statements.
-type MigrationFile = (i64, &'static str, &'static str);
+pub(super) type MigrationFile = (i64, &'static str, &'static str);
 /// SQLite's, in their order.
-const SQLITE: &[MigrationFile] = &[
+pub(super) const SQLITE: &[MigrationFile] = &[
     (1, "state", include_str!("migrations/sqlite/1_state.sql")),
     (2, "queue", include_str!("migrations/sqlite/2_queue.sql")),
     (3, "people", include_str!("migrations/sqlite/3_people.sql")),
@@ -36,7 +36,7 @@ const SQLITE: &[MigrationFile] = &[
     ),
 ];
 /// PostgreSQL's, in their order.
-const POSTGRES: &[MigrationFile] = &[
+pub(super) const POSTGRES: &[MigrationFile] = &[
     (1, "state", include_str!("migrations/postgres/1_state.sql")),
     (2, "queue", include_str!("migrations/postgres/2_queue.sql")),
     (

@@ -98,6 +98,12 @@ impl Token {
         named.cloned().unwrap_or_else(Actor::operator)
     }
 
+    /// Who approves with it, where `approvals` people must: somebody, by name. Whoever shares a token is nobody.
+    #[must_use]
+    pub fn approver(&self, approvals: usize) -> Option<Actor> {
+        (approvals < 2 || self.person.is_some()).then(|| self.decider())
+    }
+
     /// Who has it, for the audit.
     #[must_use]
     pub fn actor(&self) -> String {

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::fault::Fault;
 use super::layout::{Frame, nothing, page};
 use super::session::{Form, Visit};
-use super::words::{ago, exact, short};
+use super::words::{ago, short};
 use super::{READERS, State, Web};
 use crate::model::{PluginId, Timestamp};
 use crate::pipeline::now;
@@ -82,46 +82,42 @@ fn shipped(records: &[Audited], now: Timestamp) -> Markup {
     if records.is_empty() {
         return nothing("Nothing has changed yet.");
     }
-    html! {
-        div.scroll role="group" tabindex="0" aria-label="Table: shipped" {
-            table {
-                thead { tr { th scope="col" { "Record" } th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Package" } th scope="col" { "Where" } th scope="col" { "Who and why" } } }
-                tbody { @for one in records { (record(one, now)) } }
-            }
-        }
-    }
+    html! { ol.rows { @for one in records { li { (record(one, now)) } } } }
 }
 
 fn record(one: &Audited, now: Timestamp) -> Markup {
     let event = &one.event;
     html! {
-        tr {
-            th scope="row" { (one.record) }
-            td title=(exact(one.time)) { (ago(one.time, now)) }
-            td { (event.action.word()) }
-            td {
-                @if let Some(about) = &event.about {
-                    (about.package) " " code { (about.version) }
-                    @if let Some(commit) = &about.commit { " " span.dim { "from " (short(commit.as_str())) } }
+        div.row {
+            b.did { (event.action.word()) }
+            span.what {
+                @match &event.about {
+                    Some(about) => {
+                        (about.package) " " code { (about.version) }
+                        @if let Some(commit) = &about.commit { " " span.aside { "from " (short(commit.as_str())) } }
+                    }
+                    None => "the repository",
+                }
+                @if let Some(suite) = &event.suite { " in " b { (suite) } }
+                span.reason {
+                    @match &event.by { Some(by) => (by), None => "the farm" }
+                    @if let Some(reason) = &event.reason { ": " (reason) }
                 }
             }
-            td { @if let Some(suite) = &event.suite { (suite) } }
-            td {
-                @match &event.by { Some(by) => (by), None => "the farm" }
-                @if let Some(reason) = &event.reason { ": " (reason) }
-            }
+            span.when { "record " (one.record) " · " (ago(one.time, now)) }
         }
     }
 }
 
 fn done(events: &[Event], now: Timestamp) -> Markup {
     html! {
-        div.scroll role="group" tabindex="0" aria-label="Table: events" {
-            table {
-                thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "To what" } } }
-                tbody {
-                    @for one in events {
-                        tr { td title=(exact(one.at)) { (ago(one.at, now)) } td { (one.actor) } td { code { (one.action) } } td { (one.subject) } }
+        ol.rows {
+            @for one in events {
+                li {
+                    div.row {
+                        b.did { (one.action) }
+                        span.what { (one.subject) span.reason { (one.actor) } }
+                        span.when { (ago(one.at, now)) }
                     }
                 }
             }

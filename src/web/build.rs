@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::fault::Fault;
 use super::layout::{Frame, copyable, page};
 use super::session::{Form, Visit};
-use super::stages::{earlier, timeline, used};
+use super::stages::{earlier, moments, timeline, used};
 use super::verdict::{Standing, Verdict};
 use super::words::{ago, quoted, size};
 use super::{State, Web, log};
@@ -114,6 +114,11 @@ async fn status(
     };
     Ok(html! {
         section aria-label="Verdict" { (standing.markup()) }
+        section aria-labelledby="moments" {
+            h2 #moments { "Timeline" }
+            @let last = attempts.last().map(|attempt| (attempt, rows.as_slice()));
+            (moments(&build.moments(last, publication.as_ref())))
+        }
         @if let Some(attempt) = attempts.last() {
             section aria-labelledby="stages" {
                 h2 #stages { "Stages" }

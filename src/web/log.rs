@@ -141,7 +141,9 @@ fn coloured(part: &colours::Part) -> Markup {
     if part.style == Style::default() {
         return html! { (part.text) };
     }
-    html! { span.bold[bold] class=[colour.map(Colour::word)] { (part.text) } }
+    let classes = colour.map(Colour::word).into_iter();
+    let classes: Vec<_> = classes.chain(bold.then_some("bold")).collect();
+    html! { span class=(classes.join(" ")) { (part.text) } }
 }
 
 #[cfg(test)]

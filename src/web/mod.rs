@@ -9,6 +9,7 @@ mod assets;
 mod audit;
 mod badge;
 mod build;
+mod decide;
 mod fault;
 mod home;
 mod layout;
@@ -59,6 +60,8 @@ pub struct Web {
     pub changed: Arc<Notify>,
     /// The channels, in the order that packages go through them.
     pub channels: Vec<Channel>,
+    /// How many people must approve that a version goes to the next channel.
+    pub approvals: usize,
     /// How many attempts run at once.
     pub workers: usize,
     /// Why what waits does.

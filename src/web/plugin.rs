@@ -9,7 +9,7 @@ use super::home::build_list;
 use super::layout::{Frame, copyable, nothing, page};
 use super::session::Visit;
 use super::words::{ago, exact, short, size};
-use super::{State, Web, promote};
+use super::{State, Web, decide, promote};
 use crate::model::{Namespace, PluginId, PluginName, Scope, Suite, Target, Timestamp};
 use crate::pipeline::now;
 use crate::repo::{Entry, Pending, RepoError};
@@ -68,7 +68,10 @@ pub(super) async fn show(
             (install(&web, &plugin, newest).await?)
         }
         section aria-labelledby="versions" { h2 #versions { "Versions" } (versions(&web, &entries, now())) }
-        @if let Some(viewer) = releases { (promote::section(&web, viewer, &plugin, (&entries, &pending))) }
+        @if let Some(viewer) = releases {
+            (promote::section(&web, viewer, &plugin, (&entries, &pending)))
+            (decide::section(&web, viewer, &plugin, &entries))
+        }
         div.columns {
             section aria-labelledby="builds" { h2 #builds { "Builds" } (build_list(&builds, now())) }
             section aria-labelledby="source" { h2 #source { "Source" } (source(&row)) }

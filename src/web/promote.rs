@@ -6,16 +6,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::fault::{Fault, sentence};
-use super::plugin::{find, named};
+use super::decide::{refused, releases};
+use super::fault::Fault;
 use super::serve::see_other;
-use super::session::{Form, Viewer, Visit, allow};
+use super::session::{Form, Viewer, Visit};
 use super::words::ago;
 use super::{State, Web};
 use crate::config::step;
-use crate::model::{Blame, Channel, PluginId, Reason, Scope, Stage, Suite, Target, Timestamp};
+use crate::model::{Channel, PluginId, Reason, Suite, Target, Timestamp};
 use crate::pipeline::now;
-use crate::repo::{Entry, Pending, Promotion, RepoError};
+use crate::repo::{Entry, Pending, Promotion};
 
 /// Lets a version into the next channel, or notes that one more person wants it there.
 pub(super) async fn promote(
@@ -26,17 +26,16 @@ pub(super) async fn promote(
     body: Bytes,
 ) -> Result<Response, Fault> {
     let form = Form::read(&body);
-    let viewer = allow(&visit, &headers, &form)?;
-    let plugin = named(name)?;
-    let bound = find(&web, &visit, &plugin).await?;
-    if !viewer.may(Scope::Release, &plugin.namespace, &bound.partner) {
-        let words = format!("You may not release plugins of {}.", plugin.namespace);
-        return Err(Fault::forbidden(words));
-    }
+    let (viewer, plugin) = releases(&web, &visit, &headers, &form, name).await?;
     let from = Channel::new(form.field("from"))?;
     let (from, to) = step(&web.channels, Some(&from), None)
         .filter(|(from, _)| web.channels.contains(from))
         .ok_or_else(|| Fault::missing("next channel"))?;
+    let by = viewer.token.approver(web.approvals).ok_or_else(|| {
+        let words = "Several people must approve, and your token does not say who holds it.";
+        let hint = "Ask the farm's operator for a token of your own.";
+        Fault::new(StatusCode::FORBIDDEN, words, hint)
+    })?;
     let promotion = Promotion {
         package: plugin.package(),
         version: Some(form.field("version").parse()?),
@@ -44,24 +43,11 @@ pub(super) async fn promote(
         from,
         to,
         phased: None,
-        by: viewer.token.decider(),
+        by,
         reason: Reason::new(form.field("reason"))?,
     };
     web.writer.promote(promotion).await.map_err(refused)?;
     Ok(see_other(&format!("/plugins/{plugin}#promotion")))
-}
-
-/// What the repository's own rules do not let happen is the caller's to hear.
-fn refused(error: RepoError) -> Fault {
-    let failure = error.failure(Stage::Publish);
-    match failure.blame() {
-        Blame::Partner | Blame::Caller => Fault::new(
-            StatusCode::CONFLICT,
-            sentence(&failure.message),
-            &sentence(&failure.hint),
-        ),
-        Blame::Farm | Blame::Upstream => error.into(),
-    }
 }
 
 /// A version that a channel has, and the next one has not.

@@ -14,8 +14,8 @@ use tower::ServiceExt as _;
 
 use super::fault::{Explained, Fault};
 use super::{
-    Web, actions, assets, audit, badge, build, home, namespace, operator, plugin, promote, queue,
-    session,
+    Web, actions, assets, audit, badge, build, decide, home, namespace, operator, plugin, promote,
+    queue, session,
 };
 use crate::store::Reader;
 
@@ -31,8 +31,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types pages";
 
-/// The farm's pages, before `api`, which answers whoever asks for something else.
-pub fn with_pages(web: Web, api: Router) -> Router {
+/// The header that every answer has the policy in.
+const POLICED: &str = "content-security-policy";
+
+/// The farm's pages, before `api`, which answers whoever asks for something else. `limits` goes around both: what that refuses
+/// is told as a page, too.
+pub fn with_pages(web: Web, api: Router, limits: impl FnOnce(Router) -> Router) -> Router {
     let web = Arc::new(web);
     let files = Router::new()
         .route("/static/{name}", get(assets::file))
@@ -53,6 +57,15 @@ pub fn with_pages(web: Web, api: Router) -> Router {
             "/plugins/{namespace}/{name}/promote",
             post(promote::promote),
         )
+        .route("/plugins/{namespace}/{name}/phase", post(decide::phase))
+        .route(
+            "/plugins/{namespace}/{name}/withdraw",
+            post(decide::withdraw),
+        )
+        .route(
+            "/plugins/{namespace}/{name}/rollback",
+            post(decide::roll_back),
+        )
         .route("/namespaces/{namespace}", get(namespace::show))
         .route("/queue", get(queue::show))
         .route("/audit", get(audit::show))
@@ -64,9 +77,26 @@ pub fn with_pages(web: Web, api: Router) -> Router {
         .method_not_allowed_fallback(async || Fault::method())
         .fallback_service(rest.clone());
     // Around the routes, not within them: a request is matched once.
-    Router::new()
+    let chosen = Router::new()
         .fallback_service(rest)
-        .layer(from_fn_with_state((web, pages), choose))
+        .layer(from_fn_with_state((Arc::clone(&web), pages), choose));
+    limits(chosen).layer(from_fn_with_state(web, refusals))
+}
+
+/// Whoever asked for a page, and was turned away before there was one, is told on a page.
+async fn refusals(
+    axum::extract::State(web): axum::extract::State<Arc<Web>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asked = wants_page(request.headers());
+    let response = next.run(request).await;
+    if !asked || response.headers().contains_key(POLICED) {
+        return response;
+    }
+    let mut response = explain(&web, response).await;
+    guard(response.headers_mut(), false);
+    response
 }
 
 async fn choose(
@@ -110,7 +140,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 /// The policy; and that nobody keeps what is not for everybody.
 fn guard(headers: &mut HeaderMap, private: bool) {
     for (name, value) in [
-        ("content-security-policy", POLICY),
+        (POLICED, POLICY),
         ("x-content-type-options", "nosniff"),
         // Forms say where they come from, other farms do not hear of it.
         ("referrer-policy", "same-origin"),
@@ -140,6 +170,7 @@ async fn explain(web: &Web, response: Response) -> Response {
     if kind != Some(&HeaderValue::from_static("application/problem+json")) {
         return response;
     }
+    let later = response.headers().get(header::RETRY_AFTER).cloned();
     let body = to_bytes(response.into_body(), MAX_PROBLEM).await;
     let problem = body
         .ok()
@@ -147,7 +178,11 @@ async fn explain(web: &Web, response: Response) -> Response {
     let fault = problem.map_or_else(Fault::missing_page, |problem| {
         Fault::from_problem(status, problem)
     });
-    fault.page(web, status)
+    let mut page = fault.page(web, status);
+    if let Some(later) = later {
+        page.headers_mut().insert(header::RETRY_AFTER, later);
+    }
+    page
 }
 
 /// A page that leads to another.

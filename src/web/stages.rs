@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::words::{ago, count, size, state, took};
+use super::words::{ago, count, exact, size, state, took};
 use crate::model::{Stage, Timestamp};
 use crate::pipeline::{Measure, Resources};
 use crate::store::{Attempt, StageRow};
@@ -43,6 +43,27 @@ pub(super) fn timeline(attempt: &Attempt, rows: &[StageRow], now: Timestamp) -> 
                             Some(row) if runs => { (took(since(row.started_at, now))) " so far" }
                             Some(_) => "broke off",
                             None => "",
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What happened when, each as long after the first as it was.
+pub(super) fn moments(moments: &[(&'static str, Timestamp)]) -> Markup {
+    let first = moments.first().map(|(_, at)| *at);
+    html! {
+        ol.moments {
+            @for (name, at) in moments {
+                li {
+                    b { (name) }
+                    " "
+                    time datetime=(at.rfc3339()) title=(exact(*at)) {
+                        @match first.filter(|first| first != at) {
+                            Some(first) => { "+" (took(since(first, *at))) },
+                            None => (exact(*at)),
                         }
                     }
                 }

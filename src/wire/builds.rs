@@ -216,7 +216,7 @@ pub struct Detailed {
 /// One moment in a build's life.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Moment {
-    /// received, started, fetched, checked, built, packaged, inspected, packed, signed, published or visible.
+    /// received, queued, started, fetched, checked, built, packaged, inspected, packed, signed, published or visible.
     pub moment: String,
     /// When that was.
     pub at: String,

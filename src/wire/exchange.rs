@@ -96,7 +96,7 @@ pub struct Watch {
 }
 
 /// What opens a private repository: a token for https, or a key for ssh. It is never shown again.
-#[derive(Clone, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCredential {
     /// The user's name, for a token; any, for forges that only look at the token.

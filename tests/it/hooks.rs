@@ -156,10 +156,14 @@ impl Story {
     }
 
     fn deliveries(&self) -> Vec<Value> {
-        let listed =
-            self.service
-                .farm
-                .run(&["source", "hook", "deliveries", &self.hook.id, "--json"]);
+        let listed = self.service.farm.run(&[
+            "source",
+            "hook",
+            "deliveries",
+            PLUGIN,
+            &self.hook.id,
+            "--json",
+        ]);
         listed.succeeds().json()["deliveries"]
             .as_array()
             .unwrap()

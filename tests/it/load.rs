@@ -119,6 +119,19 @@ async fn whoever_asks_too_often_is_told_when_to_come_again() {
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=3).contains(&wait), "{wait}");
     assert_eq!(refused.json()["retry_after"], wait);
+    let mut pages = (0..80).map(|_| service.get_with("/status", "Accept: text/html"));
+    let page = pages.find(|one| one.status == 429).unwrap();
+    assert_eq!(
+        page.kind(),
+        "text/html; charset=utf-8",
+        "browsers get a page"
+    );
+    assert!(page.text().contains("asks more often"), "{}", page.text());
+    assert!(!page.header("retry-after").is_empty());
+    assert!(
+        page.header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
     let release = service.get("/apt/dists/testing/InRelease").status;
     assert_ne!(release, 429, "hosts are let be");
     std::thread::sleep(Duration::from_secs(wait));

@@ -19,6 +19,7 @@ mod channels;
 mod channels_lab;
 mod client;
 mod client_decisions;
+mod client_exchange;
 mod client_trust;
 mod command_line;
 mod contents;

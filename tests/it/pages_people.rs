@@ -154,6 +154,7 @@ async fn a_partner_promotes_and_an_operator_locks_the_queue_by_hand() {
     assert_eq!(browser.text("#promotion"), "", "there is no next channel");
     let told = audited(&mut browser, &service);
     assert!(told.contains("acme: It ran for a week"), "{told}");
+    decides(&mut browser, &service, &plugin);
 
     browser.follow(".account button");
     let operator = service.farm.run(&["token", "create"]).succeeds().stdout;
@@ -165,4 +166,62 @@ async fn a_partner_promotes_and_an_operator_locks_the_queue_by_hand() {
     assert_eq!(service.get("/status").json()["banner"], "The mirror moves");
     browser.follow("main button");
     assert_eq!(browser.text(".banner"), "");
+}
+
+/// A share of the hosts, a rollback that the repository refuses, and a withdrawal that has to be meant.
+fn decides(browser: &mut Browser, service: &Service, plugin: &str) {
+    let opened = "document.querySelectorAll('.own details').forEach((one) => one.open = true)";
+    browser.open(plugin);
+    browser.eval(opened);
+    picture(browser, "plugin-decisions");
+    assert_eq!(barriers(browser), [""; 0]);
+    browser.eval("document.querySelector('#phase-percent').value = 30");
+    browser.follow("form[action$=phase] button");
+    browser.wait_for("document.querySelector('table').innerText.includes('for 30 % of hosts')");
+
+    browser.eval(opened);
+    browser.write("#rollback-reason", "It rings twice");
+    browser.eval("document.querySelector('#rollback-confirm').click()");
+    browser.follow("form[action$=rollback] button");
+    assert_eq!(
+        browser.text(".eyebrow"),
+        "409",
+        "there is no version before it"
+    );
+
+    browser.open(plugin);
+    let cookie = browser.cookie(&service.url());
+    let proof = browser.eval("document.querySelector('[name=proof]').value");
+    let version = browser.text("#withdraw-version option");
+    let withdraw = |proof: &str, more: &str| {
+        let form = format!("proof={proof}&version={version}&reason=It+rings+twice{more}");
+        let path = "/plugins/demo/helloworld/withdraw";
+        service
+            .post_form(path, &cookie, &service.url(), &form)
+            .status
+    };
+    assert_eq!(withdraw("x", "&confirm=yes"), 403);
+    assert_eq!(
+        withdraw(proof.as_str().unwrap(), ""),
+        400,
+        "nobody has confirmed it"
+    );
+    browser.scripts(false);
+    browser.open(plugin);
+    browser.scripts(true);
+    browser.eval(opened);
+    browser.write("#withdraw-reason", "It rings twice");
+    browser.eval("document.querySelector('#withdraw-confirm').click()");
+    browser.follow("form[action$=withdraw] button");
+    browser.wait_for("document.querySelector('table').innerText.includes('not offered any more')");
+    assert_eq!(
+        browser.text("#decisions"),
+        "",
+        "there is nothing to decide about"
+    );
+    let told = audited(browser, service);
+    assert!(told.contains("acme: It rings twice"), "{told}");
+    browser.look(390, "dark");
+    picture(browser, "audit-phone");
+    browser.look(1280, "light");
 }

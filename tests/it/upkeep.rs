@@ -53,6 +53,7 @@ async fn a_farm_that_serves_looks_after_what_it_published() {
     let build = service.get(&page).json();
     let expected = [
         "received",
+        "queued",
         "started",
         "fetched",
         "checked",

@@ -41,7 +41,7 @@ pub(in crate::api) async fn add(
     let (hook, secret) = added.await?;
     let hook = Hook {
         secret: Some(secret),
-        ..described(hook)
+        ..hook.into()
     };
     Ok((StatusCode::CREATED, Json(hook)))
 }
@@ -61,7 +61,7 @@ pub(in crate::api) async fn list(
     let Path((namespace, name)) = path.map_err(|_| Problem::missing("source"))?;
     let bound = readable(&api, &caller, &namespace, &name).await?;
     let hooks = api.store.hooks(&bound.source.plugin).await?;
-    Ok(Json(hooks.into_iter().map(described).collect()))
+    Ok(Json(hooks.into_iter().map(Into::into).collect()))
 }
 
 /// Remove a hook, with what came in by it
@@ -97,7 +97,7 @@ pub(in crate::api) async fn deliveries(
 ) -> Result<Json<Vec<Delivery>>, Problem> {
     let hook = find(&api, &caller, path).await?;
     let deliveries = api.store.deliveries(&hook.id).await?;
-    Ok(Json(deliveries.into_iter().map(shown).collect()))
+    Ok(Json(deliveries.into_iter().map(Into::into).collect()))
 }
 
 /// Decide once more about a delivery that led to no build
@@ -117,7 +117,7 @@ pub(in crate::api) async fn replay(
     let Path((namespace, name, id, delivery)) = path.map_err(|_| missing())?;
     let hook = find(&api, &caller, Ok(Path((namespace, name, id)))).await?;
     let found = api.watching.replay(&hook, &delivery, now()).await?;
-    Ok(Json(shown(found.ok_or_else(missing)?)))
+    Ok(Json(found.ok_or_else(missing)?.into()))
 }
 
 /// The hook that a path names, which the caller may manage.
@@ -128,30 +128,4 @@ async fn find(api: &Api, caller: &Caller, path: Three) -> Result<store::Hook, Pr
     let hook = api.store.hook(&id).await?;
     hook.filter(|hook| hook.plugin == bound.source.plugin)
         .ok_or_else(missing)
-}
-
-fn described(hook: store::Hook) -> Hook {
-    Hook {
-        path: format!("/hooks/{}", hook.id),
-        id: hook.id,
-        plugin: hook.plugin.to_string(),
-        forge: hook.forge.to_string(),
-        created_at: hook.created_at.rfc3339(),
-        secret: None,
-    }
-}
-
-/// A delivery, as it is shown.
-pub(super) fn shown(delivery: store::Delivery) -> Delivery {
-    Delivery {
-        id: delivery.id,
-        delivery: delivery.delivery,
-        received_at: delivery.received_at.rfc3339(),
-        event: delivery.event,
-        reference: delivery.reference,
-        commit: delivery.commit,
-        verdict: delivery.verdict,
-        reason: delivery.reason,
-        build: delivery.build.map(|build| build.to_string()),
-    }
 }

@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 
 use super::super::State;
 use super::super::problem::Problem;
-use super::hooks::shown;
 use crate::forge::{Header, Incoming};
 use crate::pipeline::now;
 use crate::watch::Received;
@@ -66,7 +65,7 @@ pub(in crate::api) async fn receive(
                 true => StatusCode::ACCEPTED,
                 false => StatusCode::OK,
             };
-            Ok((status, Json(shown(*delivery))))
+            Ok((status, Json((*delivery).into())))
         }
     }
 }

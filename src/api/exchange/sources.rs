@@ -243,17 +243,5 @@ fn check(
 async fn shown(api: &Api, plugin: &PluginId) -> Result<Json<Watch>, Problem> {
     let found = api.store.watch(plugin).await?;
     let found = found.ok_or_else(|| Problem::missing("watch"))?;
-    let asks = found.watch.lists != 0;
-    Ok(Json(Watch {
-        plugin: plugin.to_string(),
-        branches: found.watch.branches,
-        tags: found.watch.tags,
-        target: found.watch.target.to_string(),
-        channel: found.watch.channel.to_string(),
-        every: found.watch.lists,
-        next_at: asks.then(|| found.next_at.rfc3339()),
-        known: found.known,
-        failures: found.failures,
-        problem: found.problem,
-    }))
+    Ok(Json(found.into()))
 }

@@ -11,7 +11,6 @@ use super::super::{Api, State};
 use crate::model::{Actor, Scope};
 use crate::notify::{self, SubscribeError, subscribe};
 use crate::pipeline::now;
-use crate::store;
 use crate::wire::{Letter, NewSubscription, Subscription};
 
 /// How many letters are listed.
@@ -46,7 +45,7 @@ pub(in crate::api) async fn add(
     let (subscription, secret) = added.await?;
     let subscription = Subscription {
         secret,
-        ..described(subscription)
+        ..subscription.into()
     };
     Ok((StatusCode::CREATED, Json(subscription)))
 }
@@ -63,7 +62,7 @@ pub(in crate::api) async fn list(
 ) -> Result<Json<Vec<Subscription>>, Problem> {
     caller.manages()?;
     let all = api.store.subscriptions(whose(&caller)?).await?;
-    Ok(Json(all.into_iter().map(described).collect()))
+    Ok(Json(all.into_iter().map(Into::into).collect()))
 }
 
 /// Have somebody told no more
@@ -103,17 +102,8 @@ pub(in crate::api) async fn letters(
     if !own {
         return Err(Problem::missing("subscription"));
     }
-    let letters = api.store.letters(&id, LISTED).await?.into_iter();
-    let letter = |posted: store::Posted| Letter {
-        id: posted.id,
-        build: posted.build.to_string(),
-        event: posted.event,
-        state: posted.state,
-        tries: posted.tries,
-        problem: posted.problem,
-        created_at: posted.created_at.rfc3339(),
-    };
-    Ok(Json(letters.map(letter).collect()))
+    let letters = api.store.letters(&id, LISTED).await?;
+    Ok(Json(letters.into_iter().map(Into::into).collect()))
 }
 
 async fn own(api: &Api, caller: &Caller, id: &str) -> Result<bool, Problem> {
@@ -150,18 +140,5 @@ impl From<SubscribeError> for Problem {
             SubscribeError::Secrets { source } => source.into(),
             SubscribeError::Address | SubscribeError::Event => Self::wrong(error.to_string()),
         }
-    }
-}
-
-fn described(one: store::Subscription) -> Subscription {
-    Subscription {
-        id: one.id,
-        partner: one.partner.to_string(),
-        plugin: one.plugin.map(|plugin| plugin.to_string()),
-        kind: one.kind,
-        address: one.address,
-        events: one.events,
-        created_at: one.created_at.rfc3339(),
-        secret: None,
     }
 }

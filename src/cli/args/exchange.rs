@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::farm::FarmArgs;
 use crate::forge::Forge;
 use crate::model::{Actor, Channel, PluginId, Target};
 
@@ -74,16 +75,22 @@ pub(in crate::cli) enum HookCommand {
     },
     /// Remove a hook
     Remove {
-        /// Its id
+        /// The plugin
+        plugin: PluginId,
+        /// The hook's id
         id: String,
     },
     /// List what came in by a hook, newest first
     Deliveries {
+        /// The plugin
+        plugin: PluginId,
         /// The hook's id
         id: String,
     },
     /// Decide once more about a delivery that led to no build
     Replay {
+        /// The plugin
+        plugin: PluginId,
         /// The hook's id
         id: String,
         /// The delivery's id here
@@ -111,6 +118,17 @@ pub(in crate::cli) struct CredentialArgs {
     pub(in crate::cli) remove: bool,
 }
 
+/// Arguments of `notify`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NotifyArgs {
+    /// What about them.
+    #[command(subcommand)]
+    pub(in crate::cli) command: NotifyCommand,
+    /// Which farm; without it, the one in the data folder.
+    #[command(flatten)]
+    pub(in crate::cli) farm: FarmArgs,
+}
+
 /// Commands about who is told of outcomes.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum NotifyCommand {
@@ -118,9 +136,9 @@ pub(in crate::cli) enum NotifyCommand {
     Add {
         /// A mail address, or an https address
         address: String,
-        /// Whose builds
+        /// Whose builds; a farm elsewhere knows by the token
         #[arg(long)]
-        partner: Actor,
+        partner: Option<Actor>,
         /// Only about this plugin
         #[arg(long, value_name = "NAMESPACE/NAME")]
         plugin: Option<PluginId>,

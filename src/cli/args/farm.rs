@@ -48,6 +48,13 @@ pub(in crate::cli) struct FarmArgs {
     pub(in crate::cli) token_file: Option<PathBuf>,
 }
 
+impl FarmArgs {
+    /// Whether a farm elsewhere is named.
+    pub(in crate::cli) fn is_named(&self) -> bool {
+        self.farm.as_ref().is_some_and(|farm| !farm.is_empty())
+    }
+}
+
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SubmitArgs {

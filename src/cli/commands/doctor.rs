@@ -1,6 +1,7 @@
 //! `plugfarm doctor`: what is missing on this machine, with the command that mends it.
 
 mod repository;
+mod serve;
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -37,6 +38,7 @@ struct Examined {
 pub(in crate::cli) async fn run(app: &App) -> anyhow::Result<Answer> {
     let mut all = vec![data_folder(app), keys(app), bootstrap()];
     all.extend(repository::examine(app, now()));
+    all.extend(serve::examine(app, now()).await);
     match app.engine().await {
         Ok(engine) => {
             all.push(good("engine", describe(&engine)));

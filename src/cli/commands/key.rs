@@ -140,8 +140,16 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// The first time that hosts refuse what is published, within a year, in words; and what to do.
+pub(super) fn refusal(app: &App) -> anyhow::Result<Option<(String, &'static str)>> {
+    let verdicts = verdicts(app, &app.public_keys()?)?;
+    let refused = verdicts.iter().filter(|one| one.forecast.problem.is_some());
+    let first = refused.min_by_key(|one| one.forecast.days);
+    Ok(first.map(|one| (one.to_string(), REPLACE)))
+}
+
 /// What hosts will make of what they find now.
-fn doctor(app: &App, public: &PublicKeys) -> anyhow::Result<Answer> {
+fn verdicts(app: &App, public: &PublicKeys) -> anyhow::Result<Vec<Verdict>> {
     let repository = app.repository()?;
     let mut verdicts = Vec::new();
     for state in repository.suites()? {
@@ -159,6 +167,11 @@ fn doctor(app: &App, public: &PublicKeys) -> anyhow::Result<Answer> {
             }
         }
     }
+    Ok(verdicts)
+}
+
+fn doctor(app: &App, public: &PublicKeys) -> anyhow::Result<Answer> {
+    let verdicts = verdicts(app, public)?;
     let good = verdicts.iter().all(|one| one.forecast.problem.is_none());
     let answer = match (verdicts.is_empty(), good) {
         (true, _) => Answer::done("nothing is published yet"),

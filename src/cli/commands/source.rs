@@ -9,7 +9,6 @@ use crate::cli::args::{FarmSourceArgs, SourceCommand};
 use crate::cli::commands::exchange;
 use crate::cli::commands::people::OPERATOR;
 use crate::cli::farm;
-use crate::cli::usage::WrongUsage;
 
 use crate::model::{Namespace, PluginId, printable};
 use crate::pipeline::now;
@@ -29,11 +28,9 @@ pub(in crate::cli) async fn run(app: &App, arguments: &FarmSourceArgs) -> anyhow
         (SourceCommand::List { namespace }, None) => {
             Ok(listed(local(app, namespace.as_ref()).await?))
         }
-        (SourceCommand::Exchange(_), Some(_)) => {
-            let words = "this acts on the farm of this machine alone; elsewhere, see /sources in the farm's /openapi.json";
-            Err(WrongUsage(words.to_owned()).into())
+        (SourceCommand::Exchange(command), farm) => {
+            exchange::run(app, farm.as_ref(), command).await
         }
-        (SourceCommand::Exchange(command), None) => exchange::run(app, command).await,
         (
             SourceCommand::Bind {
                 plugin,
