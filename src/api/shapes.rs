@@ -47,6 +47,9 @@ impl Attempt {
             code: attempt.code,
             blame: attempt.blame,
             stages: stages.into_iter().map(stage).collect(),
+            plugin: attempt
+                .plugin
+                .and_then(|text| serde_json::from_str(&text).ok()),
         }
     }
 }

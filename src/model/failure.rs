@@ -320,6 +320,9 @@ pub struct Finding {
     pub file: Option<String>,
     /// The line in that file, from 1, if it is about one.
     pub line: Option<u64>,
+    /// The field of the manifest that it is about, such as `depends[0].name`, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 #[cfg(test)]

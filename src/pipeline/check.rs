@@ -62,6 +62,7 @@ pub(super) fn run(
     };
     let manifest = Sha256::of(tree.text(file).unwrap_or_default());
     attempt.report.plugin(&plugin.manifest.id);
+    attempt.observer.checked(&plugin.manifest);
     let summary = format!("{} {}", plugin.manifest.id, plugin.manifest.version);
     attempt.end(Stage::Check, began, &summary);
     Ok(Checked {

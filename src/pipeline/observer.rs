@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{CommitId, Finding, LogLine, Stage};
+use crate::plugin::Manifest;
 
 /// Whoever watches a build: a terminal, a log, nobody. Calls come in order, from one task; they must not block for long.
 pub trait Observer: Send + Sync {
@@ -10,6 +11,8 @@ pub trait Observer: Send + Sync {
     fn started(&self, stage: Stage);
     /// The source is this commit.
     fn resolved(&self, commit: &CommitId);
+    /// The source holds this plugin, which no check refuses.
+    fn checked(&self, _: &Manifest) {}
     /// A stage has ended well; `summary` says in a few words what came of it.
     fn finished(&self, stage: Stage, took: Duration, summary: &str);
     /// The plugin, or a tool that works for it, printed a line.

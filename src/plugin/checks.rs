@@ -103,6 +103,18 @@ pub(super) struct Report {
 impl Report {
     /// Adds a finding about `place`. Both texts are made printable, whatever a stranger's words in them hold.
     pub(super) fn add(&mut self, check: Check, place: Place<'_>, message: &str, fix: &str) {
+        self.add_about(check, place, None, message, fix);
+    }
+
+    /// Likewise, about a field of the manifest.
+    pub(super) fn add_about(
+        &mut self,
+        check: Check,
+        place: Place<'_>,
+        field: Option<String>,
+        message: &str,
+        fix: &str,
+    ) {
         let file = Some(printable(place.file, 300));
         let mut same = self
             .findings
@@ -123,6 +135,7 @@ impl Report {
             fix: printable(fix, 600),
             file,
             line: place.line,
+            field,
         });
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::live::{Live, LiveLog};
 use crate::model::{BuildId, CommitId, Finding, LogLine, Stage};
 use crate::pipeline::{Observer, now};
+use crate::plugin::Manifest;
 use crate::store::{Store, StoreError};
+use crate::wire::CheckedPlugin;
 
 /// The observer of an attempt of the farm's.
 pub(super) struct Recorder {
@@ -40,6 +42,26 @@ impl Observer for Recorder {
 
     fn resolved(&self, commit: &CommitId) {
         self.write(self.store.pin(&self.build, commit));
+    }
+
+    fn checked(&self, manifest: &Manifest) {
+        let text = |version: &dyn std::fmt::Display| version.to_string();
+        let checked = CheckedPlugin {
+            plugin: manifest.id.to_string(),
+            version: manifest.version.to_string(),
+            min_wazo_version: manifest
+                .min_wazo_version
+                .as_ref()
+                .map(|version| text(version)),
+            max_wazo_version: manifest
+                .max_wazo_version
+                .as_ref()
+                .map(|version| text(version)),
+            depends: manifest.depends.iter().map(ToString::to_string).collect(),
+        };
+        if let Ok(checked) = serde_json::to_string(&checked) {
+            self.write(self.store.note_plugin(&self.attempt, &checked));
+        }
     }
 
     fn finished(&self, stage: Stage, took: Duration, summary: &str) {

@@ -56,6 +56,8 @@ pub struct Attempt {
     pub blame: Option<String>,
     /// The name of its log in its folder.
     pub log: Option<String>,
+    /// What the check found the plugin to be, as a JSON object.
+    pub plugin: Option<String>,
 }
 
 /// An attempt that has just begun.
@@ -311,14 +313,15 @@ impl Store {
             Option<String>,
             Option<String>,
             Option<String>,
+            Option<String>,
         );
         let rows: Vec<Row> = on!(self, pool => sqlx::query_as(
-            "SELECT id, number, state, started_at, ended_at, code, blame, log FROM attempts WHERE build = $1 ORDER BY number",
+            "SELECT id, number, state, started_at, ended_at, code, blame, log, plugin FROM attempts WHERE build = $1 ORDER BY number",
         )
         .bind(build.as_str())
         .fetch_all(pool)
         .await)?;
-        let attempt = |(id, number, state, started, ended, code, blame, log): Row| {
+        let attempt = |(id, number, state, started, ended, code, blame, log, plugin): Row| {
             Ok(Attempt {
                 id: read("attempts.id", id)?,
                 number: u32::try_from(number).unwrap_or(u32::MAX),
@@ -328,6 +331,7 @@ impl Store {
                 code,
                 blame,
                 log,
+                plugin,
             })
         };
         rows.into_iter().map(attempt).collect()

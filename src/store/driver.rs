@@ -34,6 +34,11 @@ pub(super) const SQLITE: &[MigrationFile] = &[
         "visible",
         include_str!("migrations/sqlite/6_visible.sql"),
     ),
+    (
+        7,
+        "checked",
+        include_str!("migrations/sqlite/7_checked.sql"),
+    ),
 ];
 /// PostgreSQL's, in their order.
 pub(super) const POSTGRES: &[MigrationFile] = &[
@@ -58,6 +63,11 @@ pub(super) const POSTGRES: &[MigrationFile] = &[
         6,
         "visible",
         include_str!("migrations/postgres/6_visible.sql"),
+    ),
+    (
+        7,
+        "checked",
+        include_str!("migrations/postgres/7_checked.sql"),
     ),
 ];
 /// Connections at once.

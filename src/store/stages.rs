@@ -68,6 +68,21 @@ impl Store {
         Ok(())
     }
 
+    /// Notes what the check of an attempt found the plugin to be, as a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`].
+    pub async fn note_plugin(&self, attempt: &BuildId, plugin: &str) -> Result<(), StoreError> {
+        on!(self, pool => sqlx::query("UPDATE attempts SET plugin = $1 WHERE id = $2")
+            .bind(plugin)
+            .bind(attempt.as_str())
+            .execute(pool)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
     /// The stages of an attempt, in their order.
     ///
     /// # Errors

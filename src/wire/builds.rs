@@ -195,6 +195,9 @@ pub struct Finding {
     pub file: Option<String>,
     /// The line in it, from 1.
     pub line: Option<u64>,
+    /// The field of the manifest that it is about, such as `depends[0].name`.
+    #[serde(default)]
+    pub field: Option<String>,
 }
 
 /// A build, with everything that is known of it.
@@ -241,6 +244,24 @@ pub struct Attempt {
     pub blame: Option<String>,
     /// Its stages, in their order.
     pub stages: Vec<Stage>,
+    /// What the check found the plugin to be, once it has.
+    #[serde(default)]
+    pub plugin: Option<CheckedPlugin>,
+}
+
+/// What a plugin's manifest says that matters to whoever wants to install it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckedPlugin {
+    /// The plugin, as `namespace/name`.
+    pub plugin: String,
+    /// Its version, as the manifest writes it.
+    pub version: String,
+    /// The lowest version of Wazo that it works with.
+    pub min_wazo_version: Option<String>,
+    /// The highest.
+    pub max_wazo_version: Option<String>,
+    /// The plugins that it needs, as `namespace/name`.
+    pub depends: Vec<String>,
 }
 
 /// One stage of an attempt.

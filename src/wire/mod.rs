@@ -13,8 +13,8 @@ mod queue;
 mod status;
 
 pub use builds::{
-    Artifact, Attempt, Build, Detailed, Finding, Grown, Line, Moment, Publication, Stage,
-    Submission, Submitted, Verdict, Waits,
+    Artifact, Attempt, Build, CheckedPlugin, Detailed, Finding, Grown, Line, Moment, Publication,
+    Stage, Submission, Submitted, Verdict, Waits,
 };
 pub use decisions::{
     Phased, Phasing, Promoted, Promotion, Rollback, RolledBack, Withdrawal, Withdrawn,

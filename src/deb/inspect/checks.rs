@@ -131,6 +131,7 @@ impl Report {
                 fix: check.fix().to_owned(),
                 file: None,
                 line: None,
+                field: None,
             }
         };
         self.found.into_iter().map(finding).collect()

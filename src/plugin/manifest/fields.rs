@@ -43,11 +43,30 @@ pub(super) struct Fields<'a, 'r> {
 impl<'a> Fields<'a, '_> {
     /// Adds a finding about a line of this file.
     pub(super) fn add(&mut self, check: Check, line: Option<u64>, message: &str, fix: &str) {
+        let field = line.and_then(|line| self.field_at(line));
+        self.add_about(check, line, field, message, fix);
+    }
+
+    fn add_about(
+        &mut self,
+        check: Check,
+        line: Option<u64>,
+        field: Option<String>,
+        message: &str,
+        fix: &str,
+    ) {
         let place = Place {
             file: self.file,
             line,
         };
-        self.report.add(check, place, message, fix);
+        self.report.add_about(check, place, field, message, fix);
+    }
+
+    /// The one field whose value begins on a line.
+    fn field_at(&self, line: u64) -> Option<String> {
+        let mut found = self.entries.iter().filter(|one| one.value.line == line);
+        let one = found.next().filter(|_| found.next().is_none())?;
+        Some(printable(&format!("{}{}", self.prefix, one.key), 100))
     }
 
     /// The value of `key`, whatever it is.
@@ -63,9 +82,10 @@ impl<'a> Fields<'a, '_> {
             let name = format!("{}{key}", self.prefix);
             let message = format!("the field `{name}` is missing");
             let fix = format!("Add a line `{key}: …`.");
-            self.add(
+            self.add_about(
                 Check::FieldMissing,
                 node.map(|node| node.line),
+                Some(name),
                 &message,
                 &fix,
             );
