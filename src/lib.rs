@@ -6,6 +6,7 @@ pub mod api;
 pub mod app;
 pub mod apt;
 pub mod backup;
+pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("client", 2),
     ("wazo", 3),
     ("listen", 3),
+    ("bus", 2),
     ("source", 3),
     ("apt", 3),
     ("import", 3),

@@ -19,4 +19,6 @@ mod client;
 pub mod wire;
 
 pub use client::{Helper, HelperError, SOCKET};
-pub use wire::{Answer, Cause, Change, Diagnosis, Did, Refusal, RefusalCode, Report, Request, Step};
+pub use wire::{
+    Answer, Cause, Change, Diagnosis, Did, Refusal, RefusalCode, Report, Request, Step,
+};

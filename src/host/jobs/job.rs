@@ -85,6 +85,9 @@ pub struct Job {
     pub plugin_version: Option<String>,
     /// The package's version that is to be installed, once it is known.
     pub version: Option<DebianVersion>,
+    /// The job that this one is a part of: what it installs is needed by that one's plugin.
+    #[serde(default)]
+    pub parent: Option<JobId>,
     /// The farm's build, if there is one.
     pub build: Option<String>,
     /// Where it is.
@@ -101,7 +104,9 @@ pub struct Job {
     pub events: Vec<Event>,
     /// How many of the events the bus has taken.
     pub sent: usize,
-    /// How often the agent died while the job went on.
+    /// Whether apt works for it, so that it is not stopped any more.
+    pub applying: bool,
+    /// How often the agent died while apt worked for it.
     pub deaths: u32,
 }
 
@@ -118,6 +123,7 @@ impl Job {
             reinstall,
             plugin_version: None,
             version: None,
+            parent: None,
             build: None,
             state: State::Queued,
             created_at: now,
@@ -126,21 +132,9 @@ impl Job {
             error: None,
             events: Vec::new(),
             sent: 0,
+            applying: false,
             deaths: 0,
         }
-    }
-
-    /// Whether apt works for it, so that it is not stopped any more.
-    #[must_use]
-    pub fn is_with_apt(&self) -> bool {
-        const WITH_APT: [Status; 4] = [
-            Status::Updating,
-            Status::Installing,
-            Status::Removing,
-            Status::Cleaning,
-        ];
-        let last = self.steps.last();
-        self.state == State::Running && last.is_some_and(|step| WITH_APT.contains(&step.status))
     }
 
     /// Whether the bus has taken all of its events.
@@ -167,6 +161,7 @@ impl Job {
     /// Comes to its end, with its one terminal event.
     pub(super) fn end(&mut self, error: Option<JobError>, cancelled: bool, now: &Moment) {
         self.close_step(now);
+        self.applying = false;
         self.ended_at = Some(now.at);
         (self.state, self.error) = match error {
             None => (State::Completed, None),

@@ -4,22 +4,37 @@
 //! the agent loses a job or tells its end twice. A job ends in exactly one event, `completed` or `error`; a cancelled one ends
 //! in `error`, because that is what wazo-plugind's clients wait for.
 
-#![expect(dead_code, reason = "what works the jobs off comes next")]
-
+mod agent;
 mod asked;
 mod error;
 mod event;
 mod faults;
+mod fit;
 mod folder;
+mod git;
 mod id;
 mod job;
+mod local;
+mod machine;
 mod moment;
+mod outbox;
+mod published;
+mod run;
+#[cfg(test)]
+mod sample;
 mod table;
+mod turns;
+mod verdict;
+mod work;
 
+pub use agent::Agent;
 pub use asked::Asked;
 pub use error::JobsError;
 pub use event::{Event, Status};
 pub use id::JobId;
 pub use job::{Job, JobError, Kind, State, Step};
+pub use local::Local;
+pub use machine::{Lines, Machine, Trouble};
 pub use moment::Moment;
+pub use run::run;
 pub use table::Jobs;

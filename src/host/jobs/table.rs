@@ -104,15 +104,51 @@ impl Jobs {
         if live.len() >= MAX_LIVE {
             return Err(JobsError::Full { most: MAX_LIVE });
         }
-        let last = lock(&self.0.table)
-            .last_key_value()
-            .map(|(number, _)| *number);
-        let job = Job::new(last.unwrap_or(0) + 1, asked, reinstall, Moment::now().at);
+        let job = Job::new(self.next_number(), asked, reinstall, Moment::now().at);
+        let added = self.add(job);
+        drop(taking);
+        added
+    }
+
+    fn next_number(&self) -> u64 {
+        let table = lock(&self.0.table);
+        table.last_key_value().map_or(1, |(last, _)| last + 1)
+    }
+
+    fn add(&self, job: Job) -> Result<JobId, JobsError> {
         self.0.folder.write(&job)?;
         let id = job.uuid.clone();
         lock(&self.0.table).insert(job.number, Cell::new(job));
-        drop(taking);
         Ok(id)
+    }
+
+    /// The job that installs a plugin as a part of another job: the one that an agent left which died, or a new one.
+    pub(super) async fn child(
+        &self,
+        parent: &JobId,
+        plugin: &PluginId,
+    ) -> Result<JobId, JobsError> {
+        let asked = Asked::Market {
+            namespace: plugin.namespace.to_string(),
+            name: plugin.name.to_string(),
+            version: None,
+        };
+        let (this, parent) = (self.clone(), parent.clone());
+        blocking(move || {
+            let taking = lock(&this.0.taking);
+            let same = |job: &Job| {
+                !job.state.is_final() && job.parent.as_ref() == Some(&parent) && job.asked == asked
+            };
+            if let Some(left) = this.snapshot(same).pop() {
+                return Ok(left.uuid);
+            }
+            let mut job = Job::new(this.next_number(), asked, false, Moment::now().at);
+            job.parent = Some(parent);
+            let added = this.add(job);
+            drop(taking);
+            added
+        })
+        .await
     }
 
     /// Every job that is kept, the newest first.
@@ -147,7 +183,7 @@ impl Jobs {
     /// [`JobsError::Unknown`], [`JobsError::Ended`], [`JobsError::TooLate`] once apt works for it, [`JobsError::File`].
     pub async fn cancel(&self, id: &JobId) -> Result<(), JobsError> {
         self.change(id, |job| {
-            if job.is_with_apt() {
+            if job.applying {
                 return Err(JobsError::TooLate {
                     id: job.uuid.clone(),
                 });
