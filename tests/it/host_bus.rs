@@ -5,7 +5,7 @@ use std::time::Duration;
 use plugfarm::host::jobs::Status;
 
 use crate::broker_lab::{Broker, Heard};
-use crate::host_lab::{Stage, TestHost};
+use crate::jobs_lab::{Stage, TestHost};
 
 const SOON: Duration = Duration::from_secs(60);
 

@@ -7,7 +7,7 @@ use plugfarm::client::Client;
 use plugfarm::host::jobs::{Asked, Job, State, Status};
 
 use crate::farm::edit;
-use crate::host_lab::{Stage, TestHost, error, told};
+use crate::jobs_lab::{Stage, TestHost, error, told};
 use crate::service_lab::Service;
 
 const WHOLE: &str = "starting, downloading, extracting, validating, installing dependencies, building, packaging, updating, installing, cleaning, completed";

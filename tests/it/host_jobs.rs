@@ -2,7 +2,7 @@
 
 use plugfarm::host::jobs::{Asked, Job, JobsError, State, Status};
 
-use crate::host_lab::{Stage, TestHost, error, market, told};
+use crate::jobs_lab::{Stage, TestHost, error, market, told};
 
 /// Everything that is told of a job that installs what is published.
 const INSTALLED: &str =

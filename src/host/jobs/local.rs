@@ -118,7 +118,7 @@ fn unknown(error: &AptError) -> Trouble {
         AptError::NoFarm | AptError::NoSource { .. } => (Cause::Apt, "no-farm"),
         _ => (Cause::Apt, "apt"),
     };
-    let hint = "run plugfarm-host doctor";
+    let hint = "see that the farm's keyring package is installed, then run apt-get update";
     Trouble::new(cause, code, error.to_string(), hint)
 }
 
