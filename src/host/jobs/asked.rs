@@ -112,23 +112,28 @@ impl Asked {
 pub(super) const MASTER: &str = "master";
 
 /// A URL without what is secret in it: the password, and a user's name where it may be a token. What is no URL has at most a
-/// user before its host (`git@host:path`), which stays.
+/// user before its host: `git@host:path` stays as it is.
 fn without_credential(text: &str) -> String {
-    let Ok(mut url) = Url::parse(text) else {
+    let parsed = Url::parse(text).ok().filter(|url| !url.cannot_be_a_base());
+    let Some(mut url) = parsed else {
         return match text.rsplit_once('@') {
             Some((user, rest)) if user != "git" => rest.to_owned(),
             _ => text.to_owned(),
         };
     };
     let is_web = ["http", "https"].contains(&url.scheme());
-    if url.password().is_none() && (!is_web || url.username().is_empty()) {
+    let is_clean = url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if is_clean && (!is_web || url.username().is_empty()) {
         return text.to_owned();
     }
-    if url.set_password(None).is_err() || (is_web && url.set_username("").is_err()) {
-        // Such a URL has no host, and so no credential either.
-        return text.to_owned();
+    url.set_query(None);
+    url.set_fragment(None);
+    // What has no host has no credential either.
+    let without = url.set_password(None).is_ok() && (!is_web || url.set_username("").is_ok());
+    match without || url.host_str().is_none() {
+        true => url.to_string(),
+        false => String::new(),
     }
-    url.to_string()
 }
 
 #[cfg(test)]
@@ -154,6 +159,15 @@ mod tests {
             ("ssh://git@git.example.org/a", "ssh://git@git.example.org/a"),
             ("git@git.example.org:a/b.git", "git@git.example.org:a/b.git"),
             ("hunter2@git.example.org:a/b.git", "git.example.org:a/b.git"),
+            (
+                "me:hunter2@git.example.org:a/b.git",
+                "git.example.org:a/b.git",
+            ),
+            (
+                "https://git.example.org/a?private_token=hunter2#hunter2",
+                "https://git.example.org/a",
+            ),
+            ("file:///data/git/repo", "file:///data/git/repo"),
             ("/data/git/repo", "/data/git/repo"),
         ] {
             let Asked::Git { url, .. } = Asked::git(given, None, None) else {

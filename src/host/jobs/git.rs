@@ -4,6 +4,9 @@
 //! has checked the source, `building` and `packaging` while the rules run and all that makes a published package of what they
 //! leave, `updating` while apt reads what was published, `installing`, `cleaning`.
 
+mod farewell;
+mod waits;
+
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -15,22 +18,16 @@ use super::machine::{Machine, Trouble};
 use super::turns::Turn;
 use super::verdict::judge;
 use super::work::{Halt, Work, options};
-use super::{Asked, JobError, State, Status};
-use crate::client::{Client, ClientError, Lines, Listed};
+use super::{Asked, JobError, Status};
+use crate::client::{Client, ClientError};
 use crate::host::helper::Cause;
 use crate::model::{BuildState, DebianVersion, PluginId};
-use crate::wire::{Attempt, Build, CheckedPlugin, Detailed, Publication, Submission};
+use crate::wire::{Attempt, Build, CheckedPlugin, Detailed, Publication};
 
 /// How often the farm is asked how far the build is.
 const TICK: Duration = Duration::from_millis(700);
-/// How often a build is submitted again whose place another one took.
-const AGAIN: u32 = 3;
-/// How long the farm may take to stop a build.
-const FAREWELL: Duration = Duration::from_secs(10);
 /// How often what was published is looked for, with growing pauses: mirrors may be behind.
 const LOOKS: u32 = 5;
-/// The most bytes of the build's log that are kept with the job.
-const MAX_LOG: usize = 768 << 10;
 
 /// What became of a build.
 enum Built {
@@ -172,44 +169,6 @@ impl<M: Machine> Watched<'_, M> {
         }
     }
 
-    /// Submits the repository. The same job submits the same build, however often it does.
-    async fn submit(&mut self, suffix: &str, with_reference: bool) -> Result<String, Halt> {
-        let job = self.work.job()?;
-        let Asked::Git {
-            url,
-            reference,
-            subdirectory,
-        } = &job.asked
-        else {
-            return Err(Halt::Left);
-        };
-        let target = self.agent.machine.release();
-        let target = target.map_err(|trouble| self.work.trouble(trouble))?;
-        let named = reference.clone().unwrap_or_else(|| MASTER.to_owned());
-        let submission = Submission {
-            url: url.clone(),
-            subdirectory: subdirectory.clone(),
-            reference: with_reference.then_some(named),
-            target: Some(target.to_string()),
-            ..Submission::default()
-        };
-        let key = format!("plugfarm-host-{}{suffix}", job.uuid);
-        let asked = self.farm.submit(&submission, &key);
-        let asked = self.work.unless_stopped(asked).await?;
-        let id = asked.map_err(|error| self.refused(error))?.id;
-        self.own = Some(id.clone());
-        self.watch(&id).await?;
-        Ok(id)
-    }
-
-    async fn watch(&self, id: &str) -> Result<(), Halt> {
-        let farm = self.farm.farm();
-        let line = format!("the farm's build: {farm}builds/{id}");
-        self.work.note(line).await;
-        let id = id.to_owned();
-        self.work.change(move |job| job.build = Some(id)).await
-    }
-
     /// Whether nobody named a branch, and there is none of the name that is usual with Wazo.
     fn without_reference(&self, build: &Build) -> bool {
         let result = build.result.as_ref();
@@ -299,85 +258,6 @@ impl<M: Machine> Watched<'_, M> {
         Ok(None)
     }
 
-    /// The build that took the place of this one, if it is of the same; else another one.
-    async fn follow_up(&mut self, old: &Build, again: u32) -> Result<String, Halt> {
-        let listed = Listed {
-            plugin: Some(old.plugin.clone()),
-            state: None,
-            limit: 50,
-        };
-        let builds = self.work.unless_stopped(self.farm.builds(&listed)).await?;
-        let builds = builds.map_err(|error| self.refused(error))?;
-        let alike = |one: &&Build| {
-            let state = one.state.parse::<BuildState>();
-            let lives =
-                state.is_ok_and(|state| !state.is_final() || state == BuildState::Succeeded);
-            lives
-                && (&one.url, &one.subdirectory, &one.reference, &one.target)
-                    == (&old.url, &old.subdirectory, &old.reference, &old.target)
-        };
-        let newer = builds.iter().take_while(|one| one.id != old.id);
-        if let Some(next) = newer.into_iter().find(alike) {
-            self.own = None;
-            self.watch(&next.id).await?;
-            return Ok(next.id.clone());
-        }
-        if again > AGAIN {
-            let words = "other builds of the plugin took this one's place again and again";
-            let trouble = Trouble::new(Cause::Farm, "superseded", words, "ask again later");
-            return Err(self.work.trouble(trouble));
-        }
-        self.submit(&format!("-{again}"), old.reference.is_some())
-            .await
-    }
-
-    /// A build that waits for other plugins goes on waiting if somebody builds them; else it would for ever.
-    async fn is_awaited(&mut self, build: &Build) -> Result<(), Halt> {
-        let waits = self.work.unless_stopped(self.farm.why(&build.id)).await?;
-        let waits = waits.map_err(|error| self.refused(error))?;
-        let mut missing = Vec::new();
-        for plugin in &waits.awaits {
-            let listed = Listed {
-                plugin: Some(plugin.clone()),
-                state: None,
-                limit: 1,
-            };
-            let last = self.work.unless_stopped(self.farm.builds(&listed)).await?;
-            let last = last.map_err(|error| self.refused(error))?.pop();
-            let state = last.map(|build| build.state.parse::<BuildState>());
-            let comes = [
-                BuildState::Queued,
-                BuildState::Running,
-                BuildState::Succeeded,
-            ];
-            if !matches!(state, Some(Ok(state)) if comes.contains(&state)) {
-                missing.push(plugin.clone());
-            }
-        }
-        if missing.is_empty() {
-            self.say(waits.reason).await;
-            return Ok(());
-        }
-        self.work.step(Status::InstallingDependencies).await?;
-        let error = JobError::at(Status::InstallingDependencies, options(&self.work.job()?));
-        let error = error.with("reason", waits.reason).with("missing", missing);
-        Err(Halt::failed(error))
-    }
-
-    async fn say_why(&mut self, id: &str) -> Result<(), Halt> {
-        if let Ok(waits) = self.work.unless_stopped(self.farm.why(id)).await? {
-            self.say(waits.reason).await;
-        }
-        Ok(())
-    }
-
-    async fn say(&mut self, reason: String) {
-        if self.reason != reason {
-            self.work.note(format!("the build waits: {reason}")).await;
-            self.reason = reason;
-        }
-    }
-
     async fn published(&self, build: &Detailed) -> Result<Built, Halt> {
         for status in [Status::Building, Status::Packaging] {
             self.work.step(status).await?;
@@ -433,53 +313,6 @@ impl<M: Machine> Watched<'_, M> {
         let (code, hint) = (error.code().to_string(), error.hint());
         self.work
             .trouble(Trouble::new(Cause::Farm, &code, error.to_string(), hint))
-    }
-
-    /// Keeps the build's log with the job.
-    async fn keep_log(&self) {
-        let Ok(Some(id)) = self.work.job().map(|job| job.build) else {
-            return;
-        };
-        let read = tokio::time::timeout(FAREWELL, self.read_log(&id)).await;
-        match read {
-            Ok(Ok(log)) => self.work.note(log).await,
-            Ok(Err(error)) => tracing::debug!(%error, "the build's log cannot be had"),
-            Err(_) => tracing::debug!("the build's log takes too long"),
-        }
-    }
-
-    async fn read_log(&self, id: &str) -> Result<String, ClientError> {
-        let mut answer = self.farm.log(id, Lines::default()).await?;
-        let mut log = Vec::new();
-        while let Some(piece) = answer
-            .chunk()
-            .await
-            .map_err(|source| ClientError::Unanswered { source })?
-        {
-            let room = MAX_LOG.saturating_sub(log.len());
-            log.extend(piece.into_iter().take(room));
-            if room == 0 {
-                break;
-            }
-        }
-        Ok(String::from_utf8_lossy(&log).trim_end().to_owned())
-    }
-
-    /// Stops the build, unless others asked for it too, or the agent only takes a pause.
-    async fn stop(&self) {
-        let (Some(own), Ok(job)) = (&self.own, self.work.job()) else {
-            return;
-        };
-        if job.state == State::Running && self.agent.stop.is_cancelled() {
-            return;
-        }
-        let stopped = tokio::time::timeout(FAREWELL, self.farm.cancel(own)).await;
-        if !matches!(stopped, Ok(Ok(()))) {
-            tracing::debug!(
-                build = own,
-                "the farm does not stop a build that nobody waits for"
-            );
-        }
     }
 }
 

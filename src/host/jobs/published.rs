@@ -13,7 +13,7 @@ use super::agent::Agent;
 use super::fit::{Bounds, Choice, choose, installed_version, manifest_version};
 use super::machine::{Machine, Trouble};
 use super::work::{Halt, Work, options};
-use super::{Asked, JobError, Status};
+use super::{Asked, JobError, State, Status};
 use crate::apt::{Available, Installed};
 use crate::host::helper::{Cause, Request};
 use crate::model::{DebianVersion, PluginId};
@@ -203,11 +203,18 @@ impl<M: Machine> Agent<M> {
     async fn child(&self, work: &Work, plugin: &PluginId, path: &[PluginId]) -> Result<bool, Halt> {
         let id = self.jobs.child(&work.id, plugin).await?;
         let child = Work::new(&self.jobs, &id, &self.stop);
-        let came = Box::pin(self.published(&child, path)).await;
+        let came = match child.job()?.state.is_final() {
+            // It was installed for this job before the agent died.
+            true => Ok(()),
+            false => Box::pin(self.published(&child, path)).await,
+        };
         child.close().await;
-        let went_well = came.is_ok();
         self.conclude(&id, came).await.map_err(Halt::Disk)?;
-        Ok(went_well)
+        match self.jobs.get(&id) {
+            Some(job) if job.state.is_final() => Ok(job.state == State::Completed),
+            // The agent stops, in the middle of it.
+            _ => Err(Halt::Left),
+        }
     }
 
     /// What is published of a plugin. The farm's index is fetched where what was asked for may be newer.

@@ -15,8 +15,9 @@ pub async fn run<M: Machine>(agent: Agent<M>, bus: Option<(Bus, Option<String>)>
     let jobs = agent.jobs.clone();
     // It ends with this one, whoever ends that.
     let mut telling = JoinSet::new();
-    if let Some((bus, origin)) = bus {
-        telling.spawn(tell(jobs, bus, origin, stop));
+    match bus {
+        Some((bus, origin)) => drop(telling.spawn(tell(jobs, bus, origin, stop))),
+        None => jobs.be_silent(),
     }
     agent.run().await;
     canceller.cancel();

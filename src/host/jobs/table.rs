@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -29,13 +30,15 @@ struct Inner {
     /// Held while a job is taken.
     taking: Mutex<()>,
     /// Told when there is a new job.
-    pub(super) asked: Notify,
+    asked: Notify,
     /// Told when there is something to tell.
     told: Notify,
+    /// Whether there is nobody to tell.
+    silent: AtomicBool,
 }
 
 /// One job, and who may write its file.
-pub(super) struct Cell {
+struct Cell {
     job: Mutex<Job>,
     writing: Mutex<()>,
     canceller: Canceller,
@@ -58,6 +61,7 @@ impl Jobs {
             taking: Mutex::new(()),
             asked: Notify::new(),
             told: Notify::new(),
+            silent: AtomicBool::new(false),
         })))
     }
 
@@ -122,7 +126,7 @@ impl Jobs {
         Ok(id)
     }
 
-    /// The job that installs a plugin as a part of another job: the one that an agent left which died, or a new one.
+    /// The job that installs a plugin as a part of another job: the one that there is, from before the agent died, or a new one.
     pub(super) async fn child(
         &self,
         parent: &JobId,
@@ -136,9 +140,7 @@ impl Jobs {
         let (this, parent) = (self.clone(), parent.clone());
         blocking(move || {
             let taking = lock(&this.0.taking);
-            let same = |job: &Job| {
-                !job.state.is_final() && job.parent.as_ref() == Some(&parent) && job.asked == asked
-            };
+            let same = |job: &Job| job.parent.as_ref() == Some(&parent) && job.asked == asked;
             if let Some(left) = this.snapshot(same).pop() {
                 return Ok(left.uuid);
             }
@@ -276,6 +278,15 @@ impl Jobs {
         jobs.collect()
     }
 
+    /// Nobody is told of jobs: their events wait for nothing.
+    pub(super) fn be_silent(&self) {
+        self.0.silent.store(true, Ordering::Relaxed);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.silent.load(Ordering::Relaxed)
+    }
+
     fn cell(&self, id: &JobId) -> Result<Arc<Cell>, JobsError> {
         let table = lock(&self.0.table);
         let found = table.values().find(|cell| lock(&cell.job).uuid == *id);
@@ -286,12 +297,19 @@ impl Jobs {
 
     /// Forgets the oldest that ended.
     fn forget_old(&self) {
+        let cells: Vec<_> = lock(&self.0.table).values().cloned().collect();
+        let ended = cells.iter().filter(|cell| lock(&cell.job).state.is_final());
+        if ended.count() <= MAX_ENDED {
+            return;
+        }
         let ended = self.snapshot(|job| job.state.is_final());
         let many = ended.len().saturating_sub(MAX_ENDED);
         let too_many = ended.len().saturating_sub(MAX_UNTOLD);
         let old = ended.iter().take(many).enumerate();
-        for (_, job) in old.filter(|(place, job)| *place < too_many || job.is_told()) {
-            if !job.is_told() {
+        for (_, job) in
+            old.filter(|(place, job)| *place < too_many || job.is_told() || self.is_silent())
+        {
+            if !job.is_told() && !self.is_silent() {
                 tracing::error!(job = %job.uuid, "a job's events are given up: the bus has taken none for too long");
             }
             if let Err(error) = self.0.folder.remove(&job.uuid) {

@@ -122,6 +122,10 @@ impl Work {
 
     /// Goes on with the next step, at which nobody stops the job any more: apt works.
     pub(super) async fn step_with_apt(&self, status: Status) -> Result<(), Halt> {
+        if self.stop.is_cancelled() {
+            self.change(|job| job.applying = false).await?;
+            return Err(Halt::Left);
+        }
         self.change(move |job| {
             job.applying = true;
             job.step(status, &Moment::now());
