@@ -19,6 +19,7 @@ use rustix::fs::Mode;
 
 use crate::app::App;
 use crate::model::printable;
+use crate::sandbox::settled;
 use crate::source::{Asker, Location};
 use crate::telemetry::{self, LogFormat};
 use answer::Answer;
@@ -56,7 +57,11 @@ fn run(cli: Cli) -> anyhow::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let answer = runtime.block_on(dispatch(cli));
+    let answer = runtime.block_on(async {
+        let answer = dispatch(cli).await;
+        settled().await;
+        answer
+    });
     // A blocking reader that waits for a dead engine must not keep the process alive.
     runtime.shutdown_background();
     answer

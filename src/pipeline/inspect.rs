@@ -52,9 +52,7 @@ pub(super) async fn run(
             read_output(reader, folder, &mut spool, &read_limits).map(|output| (output, spool))
         })
         .await;
-    if let Err(error) = finished.remove().await {
-        tracing::warn!(%error, "a container could not be removed; the next sweep will");
-    }
+    finished.leave().await;
     let (output, mut spool) = read
         .map_err(|error| error.failure(Stage::Inspect))?
         .map_err(|error| error.failure())?;

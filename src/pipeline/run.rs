@@ -135,11 +135,9 @@ fn hint_at_processes(failure: &mut Failure) {
     }
 }
 
-/// Removes the container of a failed run. If that fails too, the next sweep does it, and the first failure is the one to tell.
+/// Has the container of a failed run removed.
 async fn give_up(finished: Finished, failure: Failure) -> Failure {
-    if let Err(error) = finished.remove().await {
-        tracing::warn!(%error, "a container could not be removed; the next sweep will");
-    }
+    finished.leave().await;
     failure
 }
 

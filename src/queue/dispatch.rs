@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// How the queue is worked off.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How many attempts run at once.
+    /// How many attempts have a container at once; as many may be signed and published meanwhile.
     pub workers: usize,
     /// How many attempts of one build may die with the farm before it is left alone.
     pub quarantine_after: u32,
@@ -184,10 +184,12 @@ impl Dispatcher {
 
     /// Begins what may begin.
     async fn begin_all(self: &Arc<Self>) -> Result<(), StoreError> {
-        let limits = Limits {
-            workers: self.settings.workers,
-        };
-        while self.live.len() < self.settings.workers {
+        let workers = self.settings.workers;
+        // While one is signed and published, which waits for disks and for others, the next one has its container.
+        while self.live.len() < workers + self.live.leaving().min(workers) {
+            let limits = Limits {
+                workers: workers + self.live.leaving().min(workers),
+            };
             let now = now();
             let since = Timestamp::from_seconds(now.seconds() - MEMORY);
             let view = self.store.queue(since).await?;
@@ -266,6 +268,8 @@ impl Dispatcher {
             log,
             build: build.id.clone(),
             attempt: attempt.clone(),
+            changed: Arc::clone(&self.changed),
+            ended: Mutex::default(),
             broken: AtomicBool::new(false),
         };
         let (farm, id) = (Arc::clone(&self.farm), attempt.clone());
@@ -277,6 +281,7 @@ impl Dispatcher {
         {
             Ok(request) => tokio::spawn(async move {
                 let report = pipeline::build(&farm, id, &request, &recorder, &cancel).await;
+                recorder.flush();
                 (report, recorder.broken.into_inner())
             })
             .await

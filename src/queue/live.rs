@@ -78,6 +78,8 @@ impl LiveLog {
 struct Entry {
     log: Arc<LiveLog>,
     canceller: Canceller,
+    /// Whether it still needs a container.
+    sandboxed: bool,
 }
 
 /// The builds that run in this process. Cheap to clone.
@@ -86,7 +88,12 @@ pub struct Live(Arc<Mutex<HashMap<BuildId, Entry>>>);
 
 impl Live {
     pub(super) fn begin(&self, build: &BuildId, log: Arc<LiveLog>, canceller: Canceller) {
-        lock(&self.0).insert(build.clone(), Entry { log, canceller });
+        let entry = Entry {
+            log,
+            canceller,
+            sandboxed: true,
+        };
+        lock(&self.0).insert(build.clone(), entry);
     }
 
     pub(super) fn end(&self, build: &BuildId) {
@@ -99,6 +106,19 @@ impl Live {
     #[must_use]
     pub fn log(&self, build: &BuildId) -> Option<Arc<LiveLog>> {
         lock(&self.0).get(build).map(|entry| Arc::clone(&entry.log))
+    }
+
+    /// Notes that a build needs no container any more: what is left to do is to sign and to publish.
+    pub(super) fn leave_sandbox(&self, build: &BuildId) {
+        if let Some(entry) = lock(&self.0).get_mut(build) {
+            entry.sandboxed = false;
+        }
+    }
+
+    /// How many builds need no container any more.
+    pub(super) fn leaving(&self) -> usize {
+        let entries = lock(&self.0);
+        entries.values().filter(|entry| !entry.sandboxed).count()
     }
 
     /// Whether a build runs here.

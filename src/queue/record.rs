@@ -1,14 +1,16 @@
 //! Writes down what an attempt does, before it does it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::live::{Live, LiveLog};
 use crate::model::{BuildId, CommitId, Finding, LogLine, Stage};
 use crate::pipeline::{Observer, now};
 use crate::plugin::Manifest;
-use crate::store::{Store, StoreError};
+use crate::store::{EndedStage, Store, StoreError};
 use crate::wire::CheckedPlugin;
 
 /// The observer of an attempt of the farm's.
@@ -18,6 +20,10 @@ pub(super) struct Recorder {
     pub(super) log: Arc<LiveLog>,
     pub(super) build: BuildId,
     pub(super) attempt: BuildId,
+    /// Is told when a place in the sandbox is free.
+    pub(super) changed: Arc<Notify>,
+    /// How the last stage ended, until the next one begins.
+    pub(super) ended: Mutex<Option<EndedStage>>,
     /// Whether something could not be written down; then the attempt is stopped.
     pub(super) broken: AtomicBool,
 }
@@ -33,11 +39,27 @@ impl Recorder {
             self.live.cancel(&self.build);
         }
     }
+
+    fn ended(&self) -> MutexGuard<'_, Option<EndedStage>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down how the last stage ended.
+    pub(super) fn flush(&self) {
+        let ended = self.ended().take();
+        if let Some(ended) = ended {
+            self.write(self.store.end_stage(&self.attempt, &ended));
+        }
+    }
 }
 
 impl Observer for Recorder {
     fn started(&self, stage: Stage) {
-        self.write(self.store.begin_stage(&self.attempt, stage, now()));
+        let before = self.ended().take();
+        let begun = self
+            .store
+            .begin_stage(&self.attempt, stage, before.as_ref(), now());
+        self.write(begun);
     }
 
     fn resolved(&self, commit: &CommitId) {
@@ -65,7 +87,20 @@ impl Observer for Recorder {
     }
 
     fn finished(&self, stage: Stage, took: Duration, summary: &str) {
-        self.write(self.store.end_stage(&self.attempt, stage, took, summary));
+        let summary = summary.to_owned();
+        let ended = EndedStage {
+            stage,
+            took,
+            summary,
+        };
+        if let Some(before) = self.ended().replace(ended) {
+            // Two steps of one container: the first one ended while nobody said that the next one begins.
+            self.write(self.store.end_stage(&self.attempt, &before));
+        }
+        if stage == Stage::Inspect {
+            self.live.leave_sandbox(&self.build);
+            self.changed.notify_one();
+        }
     }
 
     fn log(&self, line: &LogLine) {

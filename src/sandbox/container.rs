@@ -227,6 +227,12 @@ impl Finished {
         }
     }
 
+    /// Has the container removed while the caller goes on; [`settled`](super::settled) waits for it. Whatever happens, it is
+    /// not forgotten: what cannot be removed now is found by the next sweep.
+    pub async fn leave(self) {
+        self.handle.leave().await;
+    }
+
     /// Removes the container, and says how long everything took. Whatever happens, it is not forgotten: what cannot be
     /// removed now is found by the next sweep.
     ///

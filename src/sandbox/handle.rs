@@ -1,16 +1,53 @@
 //! A container of ours, and the promise that it goes away.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use tokio::sync::watch;
 
 use super::run::status_of;
 use super::{Engine, SandboxError};
 
 /// The containers that somebody in this process holds, whatever engine they are on.
 static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// How many containers are being removed that nobody waits for.
+static LEAVING: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
+/// How many there may be at once; whoever comes next waits.
+const LEAVING_AT_ONCE: usize = 8;
+/// How long the process waits for them at its end. The next sweep finds the rest.
+const FAREWELL: Duration = Duration::from_secs(60);
+
+/// Waits until every container is gone that nobody waited for. Called before the process ends.
+pub async fn settled() {
+    let mut leaving = LEAVING.subscribe();
+    let gone = leaving.wait_for(|count| *count == 0);
+    if tokio::time::timeout(FAREWELL, gone).await.is_err() {
+        tracing::warn!("containers are still being removed; the next sweep sees to them");
+    }
+}
+
+/// Counts a container that leaves, until it is gone.
+struct Leaving;
+
+impl Leaving {
+    async fn begin() -> Self {
+        let mut leaving = LEAVING.subscribe();
+        // The sender is never dropped, so that this cannot fail.
+        drop(leaving.wait_for(|count| *count < LEAVING_AT_ONCE).await);
+        LEAVING.send_modify(|count| *count += 1);
+        Self
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        LEAVING.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
 
 /// Whether somebody in this process holds a container. Who does not could not remove it: the engine was away, perhaps.
 pub(super) fn is_held(id: &str) -> bool {
@@ -45,6 +82,17 @@ impl Handle {
             self.removed = true;
         }
         Ok(())
+    }
+
+    /// Has the container removed while the caller goes on: a removal takes longer than most stages. See [`settled`].
+    pub(super) async fn leave(mut self) {
+        let leaving = Leaving::begin().await;
+        tokio::spawn(async move {
+            if let Err(error) = self.remove().await {
+                tracing::warn!(%error, container = self.id, "a container could not be removed; the next sweep will");
+            }
+            drop(leaving);
+        });
     }
 
     /// Sends a signal to the container's first process, which passes it on to the command.

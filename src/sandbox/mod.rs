@@ -38,6 +38,7 @@ pub use container::{Container, Ending, Finished, LogEvent, LogSink, Timings};
 pub use engine::{Engine, EngineFacts};
 pub use error::SandboxError;
 pub use exit::{Exit, StepStatus};
+pub use handle::settled;
 pub use image::{Image, ImageName, Images, Package, Progress, known_packages};
 pub use log::{Printed, Stream};
 pub use marker::Step;

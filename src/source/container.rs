@@ -135,7 +135,7 @@ impl Fetcher {
             }
             _ => Ok(Ok(Fetched::default())),
         };
-        finished.remove().await.map_err(failed)?;
+        finished.leave().await;
         Ok((ending, collected.map_err(failed)?))
     }
 

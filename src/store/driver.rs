@@ -1,12 +1,14 @@
 //! The two databases, and how both run the same statements.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlStr, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::StoreError;
 
@@ -77,6 +79,9 @@ const CONNECTIONS: u32 = 8;
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) driver: Driver,
+    /// Whose turn it is to write, in SQLite: it lets one write at a time, and who finds it busy asks again and again, however
+    /// long others wait already.
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +105,7 @@ macro_rules! transaction {
     ($store:expr, $tx:ident => $body:block) => {
         match &$store.driver {
             $crate::store::driver::Driver::Sqlite(pool) => {
+                let _turn = $store.turn().await?;
                 // Whoever will write says so at once: a reader that becomes a writer may be refused without waiting.
                 let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 let value = $body;
@@ -156,9 +162,7 @@ impl Store {
         let migrated = migrator(SQLITE).run(&pool).await;
         migrated.map_err(|source| StoreError::Migrate { place, source })?;
         drop(alone);
-        Ok(Self {
-            driver: Driver::Sqlite(pool),
-        })
+        Ok(Self::of(Driver::Sqlite(pool)))
     }
 
     /// Opens the PostgreSQL database at `url` (`postgres://user:password@host/database`), which must be there.
@@ -182,9 +186,20 @@ impl Store {
             .map_err(|source| open(&place, source))?;
         let migrated = migrator(POSTGRES).run(&pool).await;
         migrated.map_err(|source| StoreError::Migrate { place, source })?;
-        Ok(Self {
-            driver: Driver::Postgres(pool),
-        })
+        Ok(Self::of(Driver::Postgres(pool)))
+    }
+
+    fn of(driver: Driver) -> Self {
+        Self {
+            driver,
+            turn: Arc::default(),
+        }
+    }
+
+    /// Waits for this process's turn to write, in the order of asking.
+    pub(super) async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let turn = tokio::time::timeout(PATIENCE, self.turn.lock()).await;
+        turn.map_err(|_| StoreError::Busy)
     }
 
     /// Ends when the database has answered.

@@ -48,7 +48,7 @@ pub use people::{NamespaceOwner, Partner};
 pub use queue::{QueueView, Running, Took, Use, Waiting};
 pub use reader::Reader;
 pub use sources::{BoundSource, Source};
-pub use stages::StageRow;
+pub use stages::{EndedStage, StageRow};
 pub use standing::{Sealed, Standing};
 pub use submit::{Submission, Submitted};
 pub use subscriptions::{MAX_SUBSCRIPTIONS, Subscription};

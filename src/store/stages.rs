@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, on};
+use super::{Store, StoreError, on, transaction};
 use crate::model::{BuildId, Stage, Timestamp};
 
 /// One stage of an attempt.
@@ -18,8 +18,35 @@ pub struct StageRow {
     pub summary: Option<String>,
 }
 
+/// How a stage ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedStage {
+    /// Which.
+    pub stage: Stage,
+    /// How long it took.
+    pub took: Duration,
+    /// What came of it, in a few words.
+    pub summary: String,
+}
+
+/// Notes in a transaction that a stage ended well.
+macro_rules! end {
+    ($tx:expr, $attempt:expr, $ended:expr) => {{
+        let ended: &EndedStage = $ended;
+        sqlx::query(
+            "UPDATE stages SET took_ms = $1, summary = $2 WHERE attempt = $3 AND stage = $4",
+        )
+        .bind(i64::try_from(ended.took.as_millis()).unwrap_or(i64::MAX))
+        .bind(&ended.summary)
+        .bind($attempt.as_str())
+        .bind(ended.stage.word())
+        .execute(&mut *$tx)
+        .await?;
+    }};
+}
+
 impl Store {
-    /// Notes that a stage begins.
+    /// Notes that a stage begins, and with it how the one before ended: both are one wait for the disk.
     ///
     /// # Errors
     ///
@@ -28,18 +55,22 @@ impl Store {
         &self,
         attempt: &BuildId,
         stage: Stage,
+        before: Option<&EndedStage>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        on!(self, pool => sqlx::query(
-            "INSERT INTO stages (attempt, stage, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        )
-        .bind(attempt.as_str())
-        .bind(stage.word())
-        .bind(now.seconds())
-        .execute(pool)
-        .await
-        .map(drop))?;
-        Ok(())
+        transaction!(self, tx => {
+            if let Some(ended) = before {
+                end!(tx, attempt, ended);
+            }
+            sqlx::query(
+                "INSERT INTO stages (attempt, stage, started_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            )
+            .bind(attempt.as_str())
+            .bind(stage.word())
+            .bind(now.seconds())
+            .execute(&mut *tx)
+            .await?;
+        })
     }
 
     /// Notes that a stage ended well.
@@ -47,25 +78,8 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Busy`], [`StoreError::Database`].
-    pub async fn end_stage(
-        &self,
-        attempt: &BuildId,
-        stage: Stage,
-        took: Duration,
-        summary: &str,
-    ) -> Result<(), StoreError> {
-        let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        on!(self, pool => sqlx::query(
-            "UPDATE stages SET took_ms = $1, summary = $2 WHERE attempt = $3 AND stage = $4",
-        )
-        .bind(took)
-        .bind(summary)
-        .bind(attempt.as_str())
-        .bind(stage.word())
-        .execute(pool)
-        .await
-        .map(drop))?;
-        Ok(())
+    pub async fn end_stage(&self, attempt: &BuildId, ended: &EndedStage) -> Result<(), StoreError> {
+        transaction!(self, tx => { end!(tx, attempt, ended); })
     }
 
     /// Notes what the check of an attempt found the plugin to be, as a JSON object.

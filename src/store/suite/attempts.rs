@@ -17,11 +17,17 @@ pub(super) async fn an_attempt_leaves_everything_or_nothing(store: &Store) {
     let commit = CommitId::new(&"a".repeat(40)).unwrap();
     store.pin(&id(400), &commit).await.unwrap();
     for stage in [Stage::Build, Stage::Fetch] {
-        store.begin_stage(&id(10_400), stage, at(1)).await.unwrap();
+        let begun = store.begin_stage(&id(10_400), stage, None, at(1)).await;
+        begun.unwrap();
     }
-    let took = std::time::Duration::from_millis(1500);
+    let fetched = EndedStage {
+        stage: Stage::Fetch,
+        took: std::time::Duration::from_millis(1500),
+        summary: "at aaa".to_owned(),
+    };
+    let attempt = id(10_400);
     store
-        .end_stage(&id(10_400), Stage::Fetch, took, "at aaa")
+        .begin_stage(&attempt, Stage::Check, Some(&fetched), at(2))
         .await
         .unwrap();
     let stages = store.stages(&id(10_400)).await.unwrap();
@@ -29,7 +35,10 @@ pub(super) async fn an_attempt_leaves_everything_or_nothing(store: &Store) {
         .iter()
         .map(|row| (row.stage.as_str(), row.took_ms))
         .collect();
-    assert_eq!(words, [("fetch", Some(1500)), ("build", None)]);
+    assert_eq!(
+        words,
+        [("fetch", Some(1500)), ("check", None), ("build", None)]
+    );
 
     let artifact = |name: &str| Artifact {
         attempt: id(10_400),
