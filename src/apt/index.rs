@@ -79,14 +79,17 @@ pub(super) async fn read(target: &Target, farm: &Farm, now: Timestamp) -> Result
         farm: farm.name.to_string(),
         reason,
     };
+    let keyring = read_limited(&farm.keyring, MAX_RELEASE)?;
     let release = release_path(target);
     let release = release.ok_or_else(|| not_the_farms("it has no InRelease".to_owned()))?;
-    let signed = read_limited(&release, MAX_RELEASE)?;
-    let keyring = read_limited(&farm.keyring, MAX_RELEASE)?;
+    // Any source may call itself the farm's: that its files cannot be read must not keep the farm's own from being read.
+    let signed =
+        read_limited(&release, MAX_RELEASE).map_err(|error| not_the_farms(error.to_string()))?;
     let text = verify_in_release(&signed, &keyring, now)
         .map_err(|error| not_the_farms(error.to_string()))?;
     let (suite, expected) = listed(&text, &target.meta_key).map_err(not_the_farms)?;
-    let bytes = plain(&target.path).await?;
+    let bytes = plain(&target.path).await;
+    let bytes = bytes.map_err(|error| not_the_farms(error.to_string()))?;
     if Sha256::of(&bytes) != expected {
         return Err(not_the_farms(
             "its SHA-256 is not the signed one".to_owned(),

@@ -6,6 +6,7 @@
 
 mod available;
 mod command;
+mod download;
 mod error;
 mod farm;
 mod index;
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 pub use available::Available;
 pub use command::command;
+pub use download::download;
 pub use error::AptError;
 pub use farm::Farm;
 pub use installed::{Installed, PackageState, Packages, Unfinished};
@@ -33,9 +35,8 @@ use index::Target;
 const REPLACING: Duration = Duration::from_millis(500);
 
 /// apt and dpkg of this machine, as far as plugins are concerned. Clones share what they have read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Apt {
-    farms: Arc<[Farm]>,
     read: Arc<Mutex<HashMap<PathBuf, Cached>>>,
 }
 
@@ -47,19 +48,10 @@ struct Cached {
 }
 
 impl Apt {
-    /// Believes these farms.
+    /// The machine that this is. The farms that it follows are looked up each time: one can be added while it runs.
     #[must_use]
-    pub fn new(farms: Vec<Farm>) -> Self {
-        Self {
-            farms: farms.into(),
-            read: Arc::default(),
-        }
-    }
-
-    /// The farms that are believed.
-    #[must_use]
-    pub fn farms(&self) -> &[Farm] {
-        &self.farms
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The plugins that dpkg has, and what it has not finished with. Packages that were removed and left configuration files
@@ -89,10 +81,11 @@ impl Apt {
     ///
     /// # Errors
     ///
-    /// [`AptError`], where apt cannot be asked, or an index that claims to be a farm's is not and no other one is.
+    /// [`AptError::NoFarm`] where no farm is followed; else where apt cannot be asked, or an index that claims to be a farm's is
+    /// not and no other one is.
     pub async fn available(&self) -> Result<Vec<Available>, AptError> {
         let mut found: Vec<Available> = Vec::new();
-        for farm in self.farms.iter() {
+        for farm in &Farm::installed()? {
             let (mut refused, mut any) = (None, false);
             for target in index::targets(farm).await? {
                 match self.read(&target, farm).await {

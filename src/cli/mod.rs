@@ -9,6 +9,7 @@ mod channels;
 mod commands;
 mod farm;
 mod follow;
+pub mod host;
 mod output;
 mod usage;
 

@@ -4,5 +4,8 @@
 //! It keeps no database: what is installed is what dpkg says, and each job is one file. It runs without privileges; what
 //! needs root is asked of the helper.
 
+mod accounts;
+pub mod evidence;
 pub mod helper;
 pub mod jobs;
+pub mod verify;

@@ -139,8 +139,9 @@ pub(super) fn pool(
     format!("pool/{package}/{digest}/{name}")
 }
 
-/// The signed statement about the package with this digest.
-pub(super) fn attestation(sha256: Sha256) -> String {
+/// The signed statement about the package with this digest, relative to the repository's root.
+#[must_use]
+pub fn attestation(sha256: Sha256) -> String {
     format!("attestations/{sha256}.intoto.jsonl")
 }
 
@@ -154,8 +155,10 @@ pub(super) fn evidence_folder(sha256: Sha256) -> String {
     format!("{EVIDENCE}{sha256}")
 }
 
-/// A piece of evidence of the package with this digest; `name` is the file's name in the statement.
-pub(super) fn evidence(sha256: Sha256, name: &str) -> String {
+/// A piece of evidence of the package with this digest, relative to the repository's root; `name` is the file's name in the
+/// statement.
+#[must_use]
+pub fn evidence(sha256: Sha256, name: &str) -> String {
     format!("evidence/{sha256}/{}", plain(name))
 }
 

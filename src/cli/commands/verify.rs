@@ -87,18 +87,14 @@ fn tell(verified: &VerifiedPackage) -> Answer {
         approvals,
         missing,
     } = verified;
-    let (message, mut lines, mut details) = match provenance {
-        Provenance::Built(proof) => (
-            "verified: the bytes are what was built from that source",
-            words(proof),
-            describe(proof),
-        ),
-        Provenance::Imported(import) => (
-            "verified: the bytes are what was imported; it was NOT built by this farm, which cannot say from what it was made",
-            imported_words(import),
-            describe_import(import),
-        ),
+    let message = match provenance {
+        Provenance::Built(_) => "verified: the bytes are what was built from that source",
+        Provenance::Imported(_) => {
+            "verified: the bytes are what was imported; it was NOT built by this farm, which cannot say from what it was made"
+        }
     };
+    let mut lines = provenance_in_words(provenance);
+    let mut details = describe_provenance(provenance);
     let approved_by = approvals.iter().map(VerifiedApproval::approval);
     details["approvals"] = json!(approved_by.collect::<Vec<_>>());
     details["missing"] = json!(missing);
@@ -116,6 +112,22 @@ fn tell(verified: &VerifiedPackage) -> Answer {
     }
     lines.push(message.to_owned());
     Answer::done(message).with(details).saying(lines)
+}
+
+/// What was signed about a package, a line each.
+pub(in crate::cli) fn provenance_in_words(provenance: &Provenance) -> Vec<String> {
+    match provenance {
+        Provenance::Built(proof) => words(proof),
+        Provenance::Imported(import) => imported_words(import),
+    }
+}
+
+/// Likewise, for machines.
+pub(in crate::cli) fn describe_provenance(provenance: &Provenance) -> Value {
+    match provenance {
+        Provenance::Built(proof) => describe(proof),
+        Provenance::Imported(import) => describe_import(import),
+    }
 }
 
 fn approved(approval: &Approval) -> String {

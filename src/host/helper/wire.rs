@@ -224,18 +224,12 @@ mod tests {
         let install = read(&format!(
             r#"{{"verb":"install","plugin":{plugin},"version":"1.0-0+deb12u1"}}"#
         ));
-        insta::assert_debug_snapshot!(install.unwrap(), @r#"
-        Install {
-            plugin: PluginId {
-                namespace: "demo",
-                name: "hello",
-            },
-            version: Some(
-                "1.0-0+deb12u1",
-            ),
+        let expected = Request::Install {
+            plugin: "demo/hello".parse().unwrap(),
+            version: Some(DebianVersion::new("1.0-0+deb12u1").unwrap()),
             reinstall: false,
-        }
-        "#);
+        };
+        assert_eq!(install.unwrap(), expected);
         assert_eq!(read(r#"{"verb":"refresh"}"#).unwrap(), Request::Refresh);
         for bad in [
             r#"{"verb":"purge"}"#,

@@ -1,0 +1,247 @@
+//! A Wazo host with the root helper of this build, a farm that it follows, and plugins that are written for one test.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::farm::{Host, Ran, TestFarm, commit, docker, git};
+
+/// Asks the helper as the process' user: the request is a line on standard input, its answers are printed.
+const ASK: &str = r#"import socket, sys
+s = socket.socket(socket.AF_UNIX); s.settimeout(120)
+s.connect("/run/plugfarm-host/helper.sock")
+s.sendall(sys.stdin.buffer.read())
+while data := s.recv(65536):
+    sys.stdout.buffer.write(data)
+"#;
+
+/// A farm, and a host of one release on which the helper listens.
+pub(crate) struct HelperHost {
+    pub(crate) farm: TestFarm,
+    pub(crate) host: Host,
+    pub(crate) target: &'static str,
+    plugins: tempfile::TempDir,
+}
+
+/// A plugin that is written for a test.
+pub(crate) struct Plugin<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// What `rules install` does, in shell.
+    pub(crate) install: &'a str,
+    /// The text of its file below `/etc/demo`, which is a conffile.
+    pub(crate) conffile: &'a str,
+    /// More lines of its manifest.
+    pub(crate) manifest: &'a str,
+    /// What `rules package` does besides, in shell.
+    pub(crate) package: &'a str,
+}
+
+impl Default for Plugin<'_> {
+    fn default() -> Self {
+        Self {
+            name: "hello",
+            version: "1.0",
+            install: "echo installed",
+            conffile: "as it is shipped\n",
+            manifest: "",
+            package: ":",
+        }
+    }
+}
+
+/// The package of a plugin of the namespace `demo`.
+pub(crate) fn package(name: &str) -> String {
+    format!("wazo-plugind-{name}-demo")
+}
+
+impl HelperHost {
+    /// The farm has published a keyring package and these plugins, and the host follows it.
+    pub(crate) fn new(target: &'static str, plugins: &[Plugin<'_>]) -> Self {
+        Self::with_options(target, plugins, "")
+    }
+
+    /// Likewise; the helper is started with more options.
+    pub(crate) fn with_options(
+        target: &'static str,
+        plugins: &[Plugin<'_>],
+        options: &str,
+    ) -> Self {
+        let (farm, folder) = (TestFarm::new(), tempfile::tempdir().unwrap());
+        for plugin in plugins {
+            publish(&farm, &folder, target, plugin);
+        }
+        let lab = Self {
+            host: Host::new(&farm, target),
+            farm,
+            target,
+            plugins: folder,
+        };
+        docker(&[
+            "cp",
+            env!("CARGO_BIN_EXE_plugfarm-host"),
+            &format!("{}:/usr/bin/plugfarm-host", lab.host.id()),
+        ])
+        .succeeds();
+        lab.host
+            .run("echo plugfarm-host:x:990:990::/:/bin/false >>/etc/passwd; echo plugfarm-host:x:990: >>/etc/group")
+            .succeeds();
+        lab.host
+            .run(&format!("cat >/usr/local/bin/ask.py <<'END'\n{ASK}END"))
+            .succeeds();
+        lab.start(options);
+        lab
+    }
+
+    /// Starts the helper, and waits until it listens.
+    pub(crate) fn start(&self, options: &str) {
+        let answers = "python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"/run/plugfarm-host/helper.sock\")' 2>/dev/null";
+        let start = format!(
+            "setsid plugfarm-host --log info helper {options} >>/var/log/helper.log 2>&1 </dev/null &
+             echo $! >/run/helper.pid
+             for i in $(seq 100); do {answers} && exit 0; sleep 0.1; done
+             cat /var/log/helper.log; exit 1"
+        );
+        self.host.run(&start).succeeds();
+    }
+
+    /// Builds and publishes a plugin, without telling the host.
+    pub(crate) fn publish(&self, plugin: &Plugin<'_>) {
+        publish(&self.farm, &self.plugins, self.target, plugin);
+        self.host.serve(&self.farm);
+    }
+
+    /// The Debian version of a plugin's version.
+    pub(crate) fn packaged(&self, version: &str) -> String {
+        let release = if self.target == "trixie" { 13 } else { 12 };
+        format!("{version}-0+deb{release}u1")
+    }
+
+    /// Sends bytes as the agent's user, and gives what came back.
+    pub(crate) fn send(&self, bytes: &str) -> Ran {
+        self.host.run(&format!(
+            "setpriv --reuid=990 --regid=990 --clear-groups python3 /usr/local/bin/ask.py <<'END'\n{bytes}\nEND"
+        ))
+    }
+
+    /// Asks for something, and gives all answers.
+    pub(crate) fn ask(&self, request: &Value) -> Vec<Value> {
+        let answered = self.send(&request.to_string()).succeeds();
+        let lines = answered.stdout.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+            .collect()
+    }
+
+    /// Asks for something, and gives the report of what came of it.
+    pub(crate) fn report(&self, request: &Value) -> Value {
+        let answers = self.ask(request);
+        let last = answers.last().unwrap();
+        assert_eq!(last["answer"], "done", "{last}\n{}", self.log());
+        last["report"].clone()
+    }
+
+    /// Asks for something that must come about, and gives what became of the first plugin.
+    pub(crate) fn does(&self, request: &Value) -> Value {
+        let report = self.report(request);
+        assert_eq!(report["failures"], json!([]), "{report:#}");
+        report["plugins"][0].clone()
+    }
+
+    /// Asks for something that must fail, and gives the first reason.
+    pub(crate) fn fails(&self, request: &Value) -> Value {
+        let report = self.report(request);
+        assert_ne!(report["failures"], json!([]), "{report:#}");
+        report["failures"][0].clone()
+    }
+
+    /// Asks for something that must not be begun, and gives why.
+    pub(crate) fn refuses(&self, request: &Value) -> Value {
+        let answers = self.ask(request);
+        let last = answers.last().unwrap();
+        assert_eq!(last["answer"], "refused", "{last}");
+        last["refusal"].clone()
+    }
+
+    /// What the helper has logged.
+    pub(crate) fn log(&self) -> String {
+        self.host.run("cat /var/log/helper.log").stdout
+    }
+
+    /// The version that is installed, whole.
+    pub(crate) fn installed(&self, name: &str) -> String {
+        let package = package(name);
+        let shown = self.host.run(&format!(
+            "dpkg-query --show --showformat '${{db:Status-Status}} ${{Version}}' {package} 2>/dev/null"
+        ));
+        shown.stdout
+    }
+}
+
+fn publish(farm: &TestFarm, folder: &tempfile::TempDir, target: &str, plugin: &Plugin<'_>) {
+    let folder = write(folder.path().join(plugin.name), plugin);
+    farm.publish(&folder, &["--target", target]);
+}
+
+fn write(folder: PathBuf, plugin: &Plugin<'_>) -> PathBuf {
+    let Plugin {
+        name,
+        version,
+        install,
+        conffile,
+        manifest,
+        package,
+    } = plugin;
+    let fresh = !folder.exists();
+    fs::create_dir_all(folder.join("wazo")).unwrap();
+    let text = format!(
+        "namespace: demo\nname: {name}\nversion: '{version}'\ndescription: A plugin of a test\nplugin_format_version: 2\n{manifest}"
+    );
+    fs::write(folder.join("wazo/plugin.yml"), text).unwrap();
+    fs::write(folder.join("file.conf"), conffile).unwrap();
+    fs::write(folder.join("program"), format!("{name} {version}\n")).unwrap();
+    let rules = format!(
+        "#!/bin/sh\nset -e\ncase \"$1\" in\n    build) ;;\n    package)\n        install -D -m 0644 file.conf ${{pkgdir}}/etc/demo/{name}.conf\n        \
+         install -D -m 0644 program ${{pkgdir}}/usr/lib/demo/{name}\n        {package}\n        ;;\n    install)\n        {install}\n        ;;\n    \
+         uninstall) ;;\n    postrm) ;;\n    *) exit 1 ;;\nesac\n"
+    );
+    let path = folder.join("wazo/rules");
+    fs::write(&path, rules).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    if fresh {
+        git(&folder, &["init", "--quiet", "--initial-branch=master"]);
+    }
+    commit(&folder, 1_700_000_000);
+    folder
+}
+
+/// The request that installs a plugin of the namespace `demo`.
+pub(crate) fn install(name: &str) -> Value {
+    json!({"verb": "install", "plugin": {"namespace": "demo", "name": name}, "version": null})
+}
+
+/// Likewise, in one version of its package.
+pub(crate) fn install_version(name: &str, version: &str) -> Value {
+    let mut request = install(name);
+    request["version"] = json!(version);
+    request
+}
+
+/// Likewise, though it is there.
+pub(crate) fn reinstall(name: &str) -> Value {
+    let mut request = install(name);
+    request["reinstall"] = json!(true);
+    request
+}
+
+/// The request that removes a plugin of the namespace `demo`.
+pub(crate) fn remove(name: &str) -> Value {
+    json!({"verb": "remove", "plugin": {"namespace": "demo", "name": name}})
+}
+
+/// The request that updates everything.
+pub(crate) fn update() -> Value {
+    json!({"verb": "update"})
+}
