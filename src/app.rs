@@ -1,6 +1,7 @@
 //! Composition: settings and folders become adapters. The only place that says "new" to one.
 
 mod error;
+mod host;
 mod serve;
 
 use std::io::{self, ErrorKind};
@@ -19,6 +20,7 @@ use crate::sign::{Keys, Passphrase, PublicKeys, SocketSigner, Vault, are_protect
 use crate::source::{Fetcher, Store};
 
 pub use error::AppError;
+pub use host::{HostError, host_config, serve_host};
 
 /// The folder of what is known of the images.
 const IMAGES: &str = "images";

@@ -5,7 +5,13 @@
 //! needs root is asked of the helper.
 
 mod accounts;
+pub mod api;
 pub mod evidence;
 pub mod helper;
 pub mod jobs;
+pub mod market;
+pub mod plugins;
+#[cfg(test)]
+mod samples;
+pub mod shelf;
 pub mod verify;

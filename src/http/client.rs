@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{LOCATION, PROXY_AUTHORIZATION};
+use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -63,8 +64,33 @@ impl Client {
         Self::build(self.reach, proxies.clone())
     }
 
+    /// A client for servers that speak no TLS: it needs no certificate authority, and trusts none.
+    ///
+    /// # Errors
+    ///
+    /// [`std::io::Error`] where TLS cannot be set up.
+    pub fn plain(reach: Reach) -> Result<Self, std::io::Error> {
+        let provider = rustls::crypto::ring::default_provider();
+        let config = rustls::ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .map_err(std::io::Error::other)?
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(config);
+        Ok(Self::with(connector, reach, Proxies::default()))
+    }
+
     fn build(reach: Reach, proxies: Proxies) -> Result<Self, std::io::Error> {
         let provider = rustls::crypto::ring::default_provider();
+        let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+        Ok(Self::with(connector, reach, proxies))
+    }
+
+    fn with(
+        connector: HttpsConnectorBuilder<WantsSchemes>,
+        reach: Reach,
+        proxies: Proxies,
+    ) -> Self {
         let mut direct = HttpConnector::new_with_resolver(Names { reach });
         direct.enforce_http(false);
         direct.set_connect_timeout(Some(CONNECT));
@@ -73,18 +99,17 @@ impl Client {
             direct,
             proxies: proxies.clone(),
         };
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(provider)?
+        let connector = connector
             .https_or_http()
             .enable_http1()
             .wrap_connector(ways);
         let inner =
             hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self {
+        Self {
             inner,
             reach,
             proxies,
-        })
+        }
     }
 
     /// Asks once, and takes whatever the server answers: it is followed nowhere.

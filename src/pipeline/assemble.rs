@@ -129,24 +129,6 @@ fn specify(
     let manifest = &built.checked.plugin.manifest;
     let source = built.checked.source();
     let homepage = manifest.homepage.as_ref().map(ToString::to_string);
-    let mut fields = vec![
-        ("Wazo-Plugin".to_owned(), manifest.id.to_string()),
-        (
-            "Wazo-Plugin-Version".to_owned(),
-            manifest.version.to_string(),
-        ),
-    ];
-    let bounds = [
-        ("Wazo-Min-Version", &manifest.min_wazo_version),
-        ("Wazo-Max-Version", &manifest.max_wazo_version),
-    ];
-    for (name, version) in bounds {
-        fields.extend(
-            version
-                .as_ref()
-                .map(|version| (name.to_owned(), version.to_string())),
-        );
-    }
     PackageSpec {
         package: manifest.id.package(),
         version: manifest.version.packaged(attempt.report.target, 1),
@@ -155,7 +137,7 @@ fn specify(
         depends: depends(manifest),
         section: PLUGIN_SECTION.to_owned(),
         homepage: homepage.clone(),
-        fields,
+        fields: fields(manifest),
         description: describe(manifest),
         scripts,
         conffiles,
@@ -168,6 +150,42 @@ fn specify(
         }),
         time: source.commit_time,
     }
+}
+
+/// What hosts read of the manifest before they have the package: its version, its limits, and what a market shows.
+fn fields(manifest: &Manifest) -> Vec<(String, String)> {
+    let version = |version: &Option<WazoVersion>| version.as_ref().map(ToString::to_string);
+    let fields = [
+        ("Wazo-Plugin", Some(manifest.id.to_string())),
+        ("Wazo-Plugin-Version", Some(manifest.version.to_string())),
+        ("Wazo-Min-Version", version(&manifest.min_wazo_version)),
+        ("Wazo-Max-Version", version(&manifest.max_wazo_version)),
+        ("Wazo-Display-Name", manifest.display_name.clone()),
+        ("Wazo-Author", manifest.author.clone()),
+        ("Wazo-License", manifest.license.clone()),
+        ("Wazo-Tags", tags(manifest)),
+    ];
+    let given = fields.into_iter();
+    given
+        .filter_map(|(name, value)| Some((name.to_owned(), value.filter(|text| !text.is_empty())?)))
+        .collect()
+}
+
+/// The manifest's tags, with commas between them. A tag that is no word or few words is left out.
+fn tags(manifest: &Manifest) -> Option<String> {
+    const MOST: usize = 20;
+    let tags = manifest.unknown.get("tags")?.as_array()?.iter();
+    let plain = |tag: &&str| {
+        let good = |c: char| !c.is_control() && c != ',';
+        (1..=50).contains(&tag.trim().len()) && tag.chars().all(good)
+    };
+    let tags: Vec<_> = tags
+        .filter_map(serde_json::Value::as_str)
+        .filter(plain)
+        .map(str::trim)
+        .take(MOST)
+        .collect();
+    (!tags.is_empty()).then(|| tags.join(", "))
 }
 
 /// What the changelog says. It names the commit alone, so that one commit gives one package wherever it was fetched from.

@@ -149,7 +149,9 @@ impl Auth {
     pub async fn check(&self, grant: Grant<'_>) -> Result<(), Denied> {
         // No token has such a text, and a service need not be asked for it.
         let strange = |c: char| c.is_control() || c.is_whitespace();
-        if grant.token.is_empty() || grant.token.len() > MAX_TOKEN || grant.token.contains(strange)
+        if matches!(grant.token, "" | "." | "..")
+            || grant.token.len() > MAX_TOKEN
+            || grant.token.contains(strange)
         {
             return Err(Denied::Unknown);
         }

@@ -55,7 +55,7 @@ fn answer(report: Report) -> anyhow::Result<Answer> {
 }
 
 /// Waits for whatever asks a process to end: a person's Ctrl-C, a service manager, a terminal that goes away.
-pub(super) async fn stop_signal() -> std::io::Result<()> {
+pub(in crate::cli) async fn stop_signal() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {

@@ -2,6 +2,7 @@
 
 mod guard;
 mod helper;
+mod serve;
 mod update;
 mod verify;
 
@@ -21,8 +22,8 @@ use verify::VerifyArgs;
 #[command(name = "plugfarm-host", version, propagate_version = true)]
 struct Cli {
     /// What is logged on standard error, in tracing's filter syntax
-    #[arg(long, global = true, env = environment::LOG, default_value = "warn", value_name = "FILTER")]
-    log: String,
+    #[arg(long, global = true, env = environment::LOG, value_name = "FILTER")]
+    log: Option<String>,
     /// What to do.
     #[command(subcommand)]
     command: Command,
@@ -30,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve wazo-plugind's HTTP interface, and work off what it is asked for
+    Serve(serve::ServeArgs),
     /// Install and remove packages for the agent, as root: answers at a unix socket until it is stopped
     Helper(helper::HelperArgs),
     /// Bring plugins to the versions that it is this host's turn for
@@ -60,12 +63,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    telemetry::start(&cli.log, LogFormat::Text)?;
+    let told_by_settings = matches!(cli.command, Command::Serve(_));
+    if !told_by_settings {
+        telemetry::start(cli.log.as_deref().unwrap_or("warn"), LogFormat::Text)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let code = runtime.block_on(async {
         match cli.command {
+            Command::Serve(arguments) => serve::run(&arguments, cli.log.as_deref()).await,
             Command::Helper(arguments) => helper::run(arguments).await,
             Command::Update(arguments) => update::run(&arguments).await,
             Command::Verify(arguments) => verify::run(&arguments).await,

@@ -51,6 +51,7 @@ struct RawRest {
     listen: IpAddr,
     port: u16,
     cors: RawCors,
+    certificate: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +144,12 @@ pub(super) fn check(
     environment: HostEnvironment,
 ) -> Result<HostConfig, HostConfigError> {
     let rest: RawRest = section(&merged, "rest_api")?;
+    if rest.certificate.is_some() {
+        return Err(wrong(
+            "rest_api.certificate",
+            "the agent speaks plain HTTP: let nginx speak TLS before it",
+        ));
+    }
     let confd: RawService = section(&merged, "confd")?;
     let market: RawService = section(&merged, "market")?;
     let helper: RawHelper = section(&merged, "helper")?;

@@ -94,6 +94,7 @@ fn a_host_may_stand_alone() {
 #[test]
 fn mistakes_are_named() {
     insta::assert_snapshot!(said("rest_api: {port: x}"), @r#"rest_api: invalid type: string "x", expected u16"#);
+    insta::assert_snapshot!(said("rest_api: {certificate: /c.pem}"), @"rest_api.certificate: the agent speaks plain HTTP: let nginx speak TLS before it");
     insta::assert_snapshot!(said("- a"), @"it must be a mapping of settings");
     insta::assert_snapshot!(said("farm: {ulr: x}"), @"farm: unknown field `ulr`, expected `url` or `token_file`");
     insta::assert_snapshot!(said("farm: {url: 'https://x/'}"), @"farm.token_file: a farm that is asked to build must know who asks");
