@@ -140,10 +140,13 @@ impl Evidence {
         };
         for package in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let versions = fs_err::read_dir(&package).into_iter().flatten();
-            for version in versions.filter_map(|entry| Some(entry.ok()?.path())) {
-                if !installed(name(&package), name(&version))
-                    && let Err(error) = fs_err::remove_dir_all(&version)
-                {
+            let versions = versions.filter_map(|entry| Some(entry.ok()?.path()));
+            let (kept, old): (Vec<_>, Vec<_>) =
+                versions.partition(|version| installed(name(&package), name(version)));
+            // A folder with a point before its name is of a run that was killed.
+            let old = if kept.is_empty() { vec![package] } else { old };
+            for path in old {
+                if let Err(error) = fs_err::remove_dir_all(path) {
                     tracing::warn!(%error, "old evidence stays");
                 }
             }

@@ -298,54 +298,6 @@ fn a_caller_that_goes_away_stops_nothing() {
     assert_eq!(report["plugins"][0]["did"], "unchanged", "{report:#}");
 }
 
-#[test]
-fn an_update_honours_whose_turn_it_is_and_what_is_newer_here() {
-    let lab = HelperHost::new("bookworm", &[Plugin::default()]);
-    lab.does(&install("hello"));
-    lab.publish(&Plugin {
-        version: "2.0",
-        ..Plugin::default()
-    });
-    lab.host
-        .run("echo 0123456789abcdef0123456789abcdef >/etc/machine-id")
-        .succeeds();
-    let two = lab.packaged("2.0");
-    let named = format!("{}={two}", package("hello"));
-    lab.farm
-        .run(&["phase", &named, "0", "--by", "alice"])
-        .succeeds();
-    lab.host.serve(&lab.farm);
-    let shown = lab.host.run("plugfarm-host update").succeeds().stdout;
-    assert!(shown.contains("not this host's turn yet"), "{shown}");
-    lab.farm
-        .run(&["phase", &named, "100", "--by", "alice"])
-        .succeeds();
-    lab.host.serve(&lab.farm);
-    let shown = lab
-        .host
-        .run("plugfarm-host update demo/hello")
-        .succeeds()
-        .stdout;
-    assert_eq!(
-        shown.lines().last().unwrap(),
-        format!("demo/hello: {} to {two}", lab.packaged("1.0"))
-    );
-    // As wazo-plugind packages what it builds on the host.
-    let control = "Package: wazo-plugind-hello-demo\\nVersion: 9.0\\nSection: wazo-plugind-plugin\\nArchitecture: all\\nMaintainer: x <x@x.x>\\nDescription: x\\n";
-    lab.host
-        .run(&format!(
-            "mkdir -p /tmp/own/DEBIAN && printf '{control}' >/tmp/own/DEBIAN/control && dpkg-deb --build /tmp/own /tmp/own.deb && dpkg --install /tmp/own.deb"
-        ))
-        .succeeds();
-    assert_eq!(lab.does(&update())["did"], "kept");
-    assert_eq!(lab.does(&install("hello"))["did"], "kept");
-    assert_eq!(lab.installed("hello"), "installed 9.0");
-    assert_eq!(
-        lab.does(&install_version("hello", &two))["did"],
-        "downgraded"
-    );
-}
-
 /// A plugin whose script takes a while.
 fn slow() -> Plugin<'static> {
     Plugin {

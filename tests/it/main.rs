@@ -51,6 +51,7 @@ mod host_helper;
 mod host_jobs;
 mod host_lab;
 mod host_market;
+mod host_update;
 mod host_verify;
 mod interruption;
 mod jobs_lab;

@@ -89,9 +89,20 @@ impl Machine {
                     Ok(goal) => goal,
                     // What was published a moment ago is not in apt's lists yet.
                     Err(_) => {
-                        self.refresh(told).await?;
+                        let refreshed = self.refresh(told).await?;
                         offers = self.offers().await?;
-                        plan::install(&plugin, version.as_ref(), reinstall, &packages, &offers)?
+                        match plan::install(
+                            &plugin,
+                            version.as_ref(),
+                            reinstall,
+                            &packages,
+                            &offers,
+                        ) {
+                            Ok(goal) => goal,
+                            Err(refusal) if refreshed.succeeded() => return Err(refusal),
+                            // Whether there is such a version is not known.
+                            Err(_) => return Ok(refreshed),
+                        }
                     }
                 };
                 self.install(goal, packages, offers, told).await
