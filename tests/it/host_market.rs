@@ -1,5 +1,7 @@
 //! The host's interface over a real apt and dpkg: what the market and the list of plugins say as packages come and go.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::farm::{Host, TestFarm, commit, docker, edit};
@@ -22,12 +24,77 @@ for i in $(seq 100); do answers && exit 0; sleep 0.1; done
 cat /var/log/agent.log; exit 1
 "#;
 
-fn get(host: &Host, path: &str) -> Value {
+/// What the agent answers.
+fn ask(host: &Host, method: &str, path: &str, body: &str) -> Value {
     let ask = format!(
         "python3 -c 'import urllib.request as u; \
-         print(u.urlopen(u.Request(\"http://127.0.0.1:9503/0.2{path}\", headers={{\"X-Auth-Token\": \"letmein\"}})).read().decode())'"
+         print(u.urlopen(u.Request(\"http://127.0.0.1:9503/0.2{path}\", method=\"{method}\", data=b\"\"\"{body}\"\"\" or None, \
+         headers={{\"X-Auth-Token\": \"letmein\"}})).read().decode())'"
     );
     host.run(&ask).succeeds().json()
+}
+
+fn get(host: &Host, path: &str) -> Value {
+    ask(host, "GET", path, "")
+}
+
+/// A host whose agent serves.
+fn serving(farm: &TestFarm) -> Host {
+    let host = Host::new(farm, "bookworm");
+    host.stub("asterisk");
+    let binary = env!("CARGO_BIN_EXE_plugfarm-host");
+    let to = format!("{}:/usr/bin/plugfarm-host", host.id());
+    docker(&["cp", binary, &to]).succeeds();
+    host.run(&format!(
+        "cat >/tmp/settings <<'END'\n{SETTINGS}END\n({START}) </tmp/settings"
+    ))
+    .succeeds();
+    host
+}
+
+/// Waits for the end of a job, and gives it.
+fn ended(host: &Host, asked: &Value) -> Value {
+    let path = format!("/jobs/{}", asked["uuid"].as_str().unwrap());
+    let began = Instant::now();
+    loop {
+        let job = get(host, &path);
+        if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
+            return job;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "{job:#}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_plugin_is_installed_and_removed_by_way_of_the_interface() {
+    let farm = TestFarm::new();
+    let plugin = farm.plugin("helloworld");
+    farm.publish(&plugin, &[]);
+    let host = serving(&farm);
+    let start = "echo plugfarm-host:x:990:990::/:/bin/false >>/etc/passwd; echo plugfarm-host:x:990: >>/etc/group
+        setsid plugfarm-host --log info helper >/var/log/helper.log 2>&1 </dev/null &
+        for i in $(seq 100); do [ -S /run/plugfarm-host/helper.sock ] && exit 0; sleep 0.1; done
+        cat /var/log/helper.log; exit 1";
+    host.run(start).succeeds();
+    let install = r#"{"method": "market", "options": {"namespace": "demo", "name": "helloworld"}}"#;
+    let job = ended(&host, &ask(&host, "POST", "/plugins", install));
+    assert_eq!(job["state"], "completed", "{job:#}");
+    assert_eq!(job["version"], "0.0.1");
+    assert_eq!(get(&host, "/plugins/demo/helloworld")["version"], "0.0.1");
+    assert_eq!(
+        host.status("wazo-plugind-helloworld-demo"),
+        "install ok installed"
+    );
+    // Nothing that is not there is ever installed.
+    let other = install.replace("helloworld\"", "other\"");
+    let job = ended(&host, &ask(&host, "POST", "/plugins", &other));
+    assert_eq!(job["state"], "failed", "{job:#}");
+    let job = ended(&host, &ask(&host, "DELETE", "/plugins/demo/helloworld", ""));
+    assert_eq!(job["state"], "completed", "{job:#}");
+    assert_eq!(get(&host, "/plugins"), json!({"items": [], "total": 0}));
+    assert_eq!(get(&host, "/jobs")["total"], 3);
+    host.is_healthy();
 }
 
 #[test]
@@ -39,14 +106,7 @@ fn the_market_and_the_list_follow_apt_and_dpkg() {
     edit(&manifest, "version: 0.0.1\n", more);
     commit(&plugin, 1_700_000_000);
     farm.publish(&plugin, &[]);
-    let host = Host::new(&farm, "bookworm");
-    let binary = env!("CARGO_BIN_EXE_plugfarm-host");
-    let to = format!("{}:/usr/bin/plugfarm-host", host.id());
-    docker(&["cp", binary, &to]).succeeds();
-    host.run(&format!(
-        "cat >/tmp/settings <<'END'\n{SETTINGS}END\n({START}) </tmp/settings"
-    ))
-    .succeeds();
+    let host = serving(&farm);
 
     let entry = get(&host, "/market/demo/helloworld");
     assert_eq!(entry["display_name"], "Hello");
@@ -64,7 +124,6 @@ fn the_market_and_the_list_follow_apt_and_dpkg() {
     assert_eq!(market["items"][0]["installed_version"], Value::Null);
     assert_eq!(get(&host, "/plugins"), json!({"items": [], "total": 0}));
 
-    host.stub("asterisk");
     host.run("apt-get install --yes wazo-plugind-helloworld-demo")
         .succeeds();
     let plugins = get(&host, "/plugins");
