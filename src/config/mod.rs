@@ -71,6 +71,8 @@ pub struct NotifyConfig {
     pub private_networks: bool,
     /// How mail is sent; without it, none is.
     pub mail: Option<MailConfig>,
+    /// The bus of a Wazo that outcomes are published to; without it, there is none.
+    pub bus: Option<host::BusConfig>,
 }
 
 /// How mail is sent.

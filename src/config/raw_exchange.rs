@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::host::BusConfig;
 use super::raw::{duration, value_error};
 use super::{ConfigError, MailConfig, NotifyConfig, WatchConfig};
 
@@ -19,6 +20,19 @@ pub(super) struct RawWatch {
 pub(super) struct RawNotify {
     private_networks: bool,
     mail: Option<RawMail>,
+    bus: Option<RawBus>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBus {
+    host: String,
+    port: Option<u16>,
+    username: Option<String>,
+    password: Option<String>,
+    vhost: Option<String>,
+    exchange_name: Option<String>,
+    exchange_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +63,22 @@ pub(super) fn check_notify(raw: RawNotify) -> Result<NotifyConfig, ConfigError> 
     Ok(NotifyConfig {
         private_networks: raw.private_networks,
         mail: raw.mail.map(check_mail).transpose()?,
+        bus: raw.bus.map(bus),
     })
+}
+
+/// What is not said is as with Wazo's own services.
+fn bus(raw: RawBus) -> BusConfig {
+    let text = |set: Option<String>, usual: &str| set.unwrap_or_else(|| usual.to_owned());
+    BusConfig {
+        host: raw.host,
+        port: raw.port.unwrap_or(5672),
+        username: text(raw.username, "guest"),
+        password: text(raw.password, "guest"),
+        vhost: text(raw.vhost, "/"),
+        exchange_name: text(raw.exchange_name, "wazo-headers"),
+        exchange_type: text(raw.exchange_type, "headers"),
+    }
 }
 
 fn check_mail(raw: RawMail) -> Result<MailConfig, ConfigError> {

@@ -1,8 +1,9 @@
-//! Telling partners what became of their builds: by signed requests to web addresses, and by mail.
+//! Telling partners what became of their builds: by signed requests to web addresses, by mail, and on the bus of a Wazo.
 //!
 //! What is told was written down with the outcome, and stays until it was taken or nobody will take it. So it is told at least
 //! once; the letter's id, the same each time, lets whoever gets it twice see that.
 
+mod bus;
 mod mail;
 mod subscribe;
 mod web;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use crate::bus::Bus;
 use crate::config::NotifyConfig;
 use crate::http::{Client, Reach};
 use crate::model::{FarmName, Timestamp};
@@ -55,6 +58,7 @@ pub struct Notifier {
     secrets: Secrets,
     client: Client,
     mailer: Option<Mailer>,
+    bus: Option<Mutex<Bus>>,
     farm: FarmName,
     plain: bool,
 }
@@ -78,6 +82,7 @@ impl Notifier {
             secrets,
             client: client?,
             mailer: config.mail.as_ref().map(Mailer::new),
+            bus: config.bus.clone().map(|bus| Mutex::new(Bus::new(bus))),
             farm,
             plain: private_networks,
         })
@@ -153,6 +158,7 @@ impl Notifier {
         })?;
         match (letter.subscription.kind.as_str(), &self.mailer) {
             ("webhook", _) => self.send(letter, &build).await,
+            ("bus", _) => self.publish(letter, &build).await,
             (_, Some(mailer)) => mailer.send(&self.farm, letter, &build).await,
             (_, None) => Err(Untold {
                 reason: "this farm sends no mail".to_owned(),

@@ -15,7 +15,7 @@ pub struct NewSubscription {
     pub partner: Actor,
     /// Only this plugin's.
     pub plugin: Option<PluginId>,
-    /// A web address, or a mail address.
+    /// A web address, a mail address, or `bus`.
     pub address: String,
     /// `succeeded`, `failed`, `recovered`; none named means failed and recovered.
     pub events: Vec<String>,
@@ -40,7 +40,7 @@ pub enum SubscribeError {
     },
     /// The address is none.
     #[error(
-        "nobody can be told there: it must be a mail address, or an https address without credentials"
+        "nobody can be told there: it must be a mail address, an https address without credentials, or bus"
     )]
     Address,
     /// The event is none.
@@ -87,6 +87,9 @@ pub async fn subscribe(
 
 /// Which kind of address it is, if it is one.
 fn kind(address: &str, plain: bool) -> Option<&'static str> {
+    if address == "bus" {
+        return Some("bus");
+    }
     if mail::is_address(address) {
         return Some("mail");
     }
@@ -107,6 +110,7 @@ mod tests {
     #[test]
     fn an_address_is_mail_or_https() {
         assert_eq!(kind("ops@example.org", false), Some("mail"));
+        assert_eq!(kind("bus", false), Some("bus"));
         assert_eq!(kind("https://example.org/x?y", false), Some("webhook"));
         assert_eq!(kind("http://ci.internal/x", true), Some("webhook"));
         for bad in [

@@ -58,6 +58,7 @@ mod jobs_lab;
 mod killed_decisions;
 mod load;
 mod notify;
+mod notify_bus;
 mod object_store;
 mod pages;
 mod pages_lab;

@@ -134,7 +134,7 @@ pub(in crate::cli) struct NotifyArgs {
 pub(in crate::cli) enum NotifyCommand {
     /// Have somebody told; a web address gets signed requests, whose secret is shown this once
     Add {
-        /// A mail address, or an https address
+        /// A mail address, an https address, or `bus` for the bus in the farm's settings
         address: String,
         /// Whose builds; a farm elsewhere knows by the token
         #[arg(long)]
