@@ -20,7 +20,13 @@ async fn the_bus_hears_of_an_outcome_once_it_is_there() {
     let url = service.repository("helloworld", "helloworld");
     service.start();
     let token = service.partner();
-    let told = ["notify", "add", "bus", "--partner=acme", "--event=succeeded"];
+    let told = [
+        "notify",
+        "add",
+        "bus",
+        "--partner=acme",
+        "--event=succeeded",
+    ];
     service.farm.run(&told).succeeds();
     broker.kill();
     let asked = json!({ "url": url, "plugin": "demo/helloworld" });

@@ -1,0 +1,192 @@
+//! A whole host: the agent without rights, the root helper, real apt and dpkg, and somebody who calls wazo-plugind's interface.
+
+use std::time::{Duration, Instant};
+
+use plugfarm::model::Sha256;
+use serde_json::{Value, json};
+
+use crate::host_lab::{HelperHost, Plugin};
+
+const TOKEN: &str = "e5b7a4f0-0000-4000-8000-000000000001";
+
+/// Calls the interface, and prints the status and the body.
+const CALL: &str = r#"import sys, urllib.request, urllib.error
+method, path, body = sys.argv[1:4]
+request = urllib.request.Request("http://127.0.0.1:9503/0.2" + path, body.encode() or None, method=method)
+request.add_header("X-Auth-Token", "TOKEN")
+try: answer = urllib.request.urlopen(request, timeout=10)
+except urllib.error.HTTPError as error: answer = error
+print(answer.status, answer.read().decode())
+"#;
+
+struct Whole(HelperHost);
+
+impl Whole {
+    fn new(plugins: &[Plugin<'_>]) -> Self {
+        let lab = HelperHost::new("bookworm", plugins);
+        let token = Sha256::of(TOKEN.as_bytes());
+        let config = format!(
+            "bus: {{enabled: false}}\nstand_alone: {{tokens: [{{name: test, sha256: {token}, acl: ['plugind.#']}}]}}\n"
+        );
+        let call = CALL.replace("TOKEN", TOKEN);
+        lab.host
+            .run(&format!(
+                "mkdir -p /etc/wazo-plugind /var/lib/plugfarm-host && chown 990:990 /var/lib/plugfarm-host \
+                 && cat >/etc/wazo-plugind/config.yml <<'END'\n{config}END\ncat >/usr/local/bin/call.py <<'END'\n{call}END"
+            ))
+            .succeeds();
+        let whole = Self(lab);
+        whole.serve();
+        whole
+    }
+
+    /// Starts the agent as its own user, and waits until it answers.
+    fn serve(&self) {
+        let answers = "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 9503))' 2>/dev/null";
+        let start = format!(
+            "WAZO_VERSION=17.10 setsid setpriv --reuid=990 --regid=990 --clear-groups plugfarm-host serve \
+             >>/var/log/agent.log 2>&1 </dev/null & echo $! >/run/agent.pid
+             for i in $(seq 200); do {answers} && exit 0; sleep 0.1; done
+             cat /var/log/agent.log; exit 1"
+        );
+        self.0.host.run(&start).succeeds();
+    }
+
+    fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let command = format!("python3 /usr/local/bin/call.py {method} '{path}' '{body}'");
+        let said = self.0.host.run(&command).succeeds().stdout;
+        let (status, body) = said.split_once(' ').unwrap();
+        let body = serde_json::from_str(body).unwrap_or_else(|_| panic!("{said}"));
+        (status.parse().unwrap(), body)
+    }
+
+    fn uuid(&self, method: &str, path: &str, body: &Value) -> String {
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let (status, answer) = self.call(method, path, &body);
+        assert_eq!(status, 200, "{answer}");
+        answer["uuid"].as_str().unwrap().to_owned()
+    }
+
+    fn install(&self, name: &str) -> String {
+        let options = json!({"namespace": "demo", "name": name});
+        self.uuid(
+            "POST",
+            "/plugins",
+            &json!({"method": "market", "options": options}),
+        )
+    }
+
+    fn job(&self, uuid: &str) -> Value {
+        let (status, job) = self.call("GET", &format!("/jobs/{uuid}"), "");
+        assert_eq!(status, 200, "{job}");
+        job
+    }
+
+    /// Waits until a job has ended.
+    fn ended(&self, uuid: &str) -> Value {
+        let began = Instant::now();
+        loop {
+            let job = self.job(uuid);
+            if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
+                return job;
+            }
+            let log = || {
+                self.0
+                    .host
+                    .run("cat /var/log/agent.log /var/log/helper.log")
+                    .stdout
+            };
+            assert!(
+                began.elapsed() < Duration::from_secs(120),
+                "{job:#}\n{}",
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    /// The ends in a job's file.
+    fn ends(&self, uuid: &str) -> usize {
+        let path = format!("/var/lib/plugfarm-host/jobs/{uuid}.json");
+        let file = self.0.host.run(&format!("cat {path}")).succeeds().json();
+        let events = file["events"].as_array().unwrap();
+        let ends = |event: &&Value| event["status"] == "completed" || event["status"] == "error";
+        events.iter().filter(ends).count()
+    }
+}
+
+#[test]
+fn a_plugin_comes_through_apt_and_goes_whoever_dies_meanwhile() {
+    let plugins = [
+        Plugin::default(),
+        Plugin {
+            name: "slow",
+            install: "echo slowly; sleep 6",
+            ..Plugin::default()
+        },
+        Plugin {
+            name: "broken",
+            install: "echo it breaks; exit 7",
+            ..Plugin::default()
+        },
+    ];
+    let whole = Whole::new(&plugins);
+    let hello = whole.install("hello");
+    let job = whole.ended(&hello);
+    assert_eq!(job["state"], "completed", "{job:#}");
+    assert_eq!(whole.0.installed("hello"), "installed 1.0-0+deb12u1");
+    let (_, listed) = whole.call("GET", "/plugins", "");
+    assert_eq!(
+        (&listed["total"], &listed["items"][0]["version"]),
+        (&json!(1), &json!("1.0"))
+    );
+
+    let broken = whole.ended(&whole.install("broken"));
+    let details = &broken["errors"]["details"];
+    assert_eq!(
+        broken["errors"]["error_id"], "installing-error",
+        "{broken:#}"
+    );
+    assert_eq!(
+        (&details["blame"], &details["exit_status"]),
+        (&json!("plugin"), &json!(7))
+    );
+    assert!(
+        details["output_tail"]
+            .as_str()
+            .unwrap()
+            .contains("it breaks"),
+        "{details:#}"
+    );
+
+    // The helper goes on by itself; the agent that comes back finds what was done.
+    let slow = whole.install("slow");
+    let began = Instant::now();
+    while whole.job(&slow)["steps"]
+        .as_array()
+        .unwrap()
+        .last()
+        .is_none_or(|step| step["status"] != "installing")
+    {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    whole.0.host.run("kill -9 $(cat /run/agent.pid)").succeeds();
+    whole.serve();
+    let job = whole.ended(&slow);
+    assert_eq!(
+        (&job["state"], whole.ends(&slow)),
+        (&json!("completed"), 1),
+        "{job:#}"
+    );
+    assert_eq!(whole.0.installed("slow"), "installed 1.0-0+deb12u1");
+
+    let gone = whole.uuid("DELETE", "/plugins/demo/hello", &Value::Null);
+    assert_eq!(whole.ended(&gone)["state"], "completed");
+    assert_eq!(whole.0.installed("hello"), "config-files 1.0-0+deb12u1");
+    let (status, _) = whole.call("DELETE", "/plugins/demo/hello", "");
+    assert_eq!(status, 404);
+}
