@@ -45,7 +45,7 @@ use utoipa_axum::routes;
 use crate::config::{NotifyConfig, WatchConfig};
 use crate::model::{BuildId, Channel, FarmName};
 use crate::queue::{Forecaster, Live};
-use crate::repo::{Repository, Writer};
+use crate::repo::{Repository, Shelf, Writer};
 use crate::store::Store;
 use crate::upkeep::Notices;
 use crate::watch::Watching;
@@ -84,6 +84,8 @@ pub struct Api {
     pub approvals: usize,
     /// What is published.
     pub repository: Repository,
+    /// What was read of it.
+    pub shelf: Arc<Shelf>,
     /// Who changes that, for everybody in this process.
     pub writer: Writer,
     /// Draws the id of a new build.
@@ -111,10 +113,8 @@ async fn explain_timeout(response: Response) -> Response {
     Problem::later(StatusCode::GATEWAY_TIMEOUT, words, RETRY).into_response()
 }
 
-/// Everything that is served.
-pub fn router(api: Api) -> Router {
-    let repository = api.repository.folder().map(PathBuf::from);
-    let api = Arc::new(api);
+/// What the API does, and the document that says so.
+fn routes() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
     let quick = OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(builds::submit, builds::list))
         .routes(routes!(builds::show))
@@ -175,7 +175,14 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(logs::live))
         .routes(routes!(artifacts::download));
     let (router, document) = quick.merge(streams).split_for_parts();
-    let document = document::complete(document);
+    (router, document::complete(document))
+}
+
+/// Everything that is served.
+pub fn router(api: Api) -> Router {
+    let repository = api.repository.folder().map(PathBuf::from);
+    let api = Arc::new(api);
+    let (router, document) = routes();
     let mut router = router
         .route("/openapi.json", get(move || async { Json(document) }))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -1,6 +1,7 @@
 //! Plugins and their versions, as the repository has them; and the channels that these go through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -11,7 +12,7 @@ use utoipa::IntoParams;
 use super::auth::Viewer;
 use super::problem::Problem;
 use super::{Api, State};
-use crate::model::{PluginId, Timestamp};
+use crate::model::{DebianVersion, PluginId, Suite, Timestamp};
 use crate::repo::{Known, Listing, RepoError, Repository};
 use crate::store::{BoundSource, Reader, Shipped};
 use crate::wire::{self, DetailedPlugin, Highest, Place, Plugin, Version};
@@ -49,21 +50,44 @@ pub(super) async fn list(
         .store
         .sources(namespace, after, limit, &viewer.0)
         .await?;
-    let names: Vec<_> = sources
+    let shelf = Arc::clone(&api.shelf);
+    let highest = read(&api, move |repository| repository.highest(&shelf)).await?;
+    // Bound sources come in pieces: what belongs behind the last one of a piece comes with the next.
+    let full = sources.len() == limit as usize;
+    let last = sources.last().filter(|_| full);
+    let last = last.map(|last| last.source.plugin.to_string());
+    let ids = highest
+        .keys()
+        .filter_map(|package| PluginId::of_package(package));
+    let here: BTreeSet<_> = sources
         .iter()
-        .map(|one| one.source.plugin.package())
+        .map(|one| one.source.plugin.to_string())
         .collect();
-    let (known, _) = read(&api, move |repository| repository.known(&names)).await?;
-    let mut by_package: BTreeMap<_, Vec<Known>> = BTreeMap::new();
-    for one in known {
-        let package = one.published.package.clone();
-        by_package.entry(package).or_default().push(one);
-    }
-    let plugin = |bound: BoundSource| {
-        let known = by_package.get(&bound.source.plugin.package());
-        describe(bound, known.map_or(&[], Vec::as_slice))
+    let among = |plugin: &PluginId| {
+        let name = plugin.to_string();
+        let bound = here.contains(&name);
+        namespace.is_none_or(|namespace| plugin.namespace == *namespace)
+            && after.is_none_or(|after| name > after.to_string())
+            && last.as_ref().is_none_or(|last| name < *last)
+            && !bound
     };
-    Ok(Json(sources.into_iter().map(plugin).collect()))
+    let unbound = api.store.unbound(ids.filter(among), limit as usize).await?;
+    let unbound = unbound.into_iter().map(|plugin| (plugin, None));
+    let bound = sources
+        .into_iter()
+        .map(|bound| (bound.source.plugin.clone(), Some(bound)));
+    let plugins = bound.chain(unbound).map(|(plugin, bound)| {
+        let suites = highest.get(&plugin.package());
+        describe(
+            &plugin,
+            bound,
+            suites.into_iter().flat_map(BTreeMap::values),
+        )
+    });
+    let mut plugins: Vec<_> = plugins.collect();
+    plugins.sort_by(|a, b| a.plugin.cmp(&b.plugin));
+    plugins.truncate(limit as usize);
+    Ok(Json(plugins))
 }
 
 /// Show a plugin, with every version that was published of it
@@ -75,12 +99,19 @@ pub(super) async fn show(
     viewer: Viewer,
     id: Id,
 ) -> Result<Json<DetailedPlugin>, Problem> {
-    let bound = find(&api, id, &viewer.0).await?;
-    let package = bound.source.plugin.package();
+    let plugin = named(id)?;
+    let bound = api.store.shown_source(&plugin, &viewer.0).await?;
+    let package = plugin.package();
     let names = vec![package.clone()];
     let (mut known, pending) = read(&api, move |repository| repository.known(&names)).await?;
+    // What is published and bound to nothing is everybody's to see; what is bound and not shown is not.
+    let unbound = bound.is_none() && api.store.bound_source(&plugin).await?.is_none();
+    if bound.is_none() && (known.is_empty() || !unbound) {
+        return Err(Problem::missing("plugin"));
+    }
     let shipped = api.store.shipped(&package).await?;
-    let plugin = describe(bound, &known);
+    let highest = highest(&known);
+    let plugin = describe(&plugin, bound, highest.values());
     known.reverse();
     Ok(Json(DetailedPlugin {
         plugin,
@@ -94,13 +125,14 @@ pub(super) type Id = Result<Path<(String, String)>, PathRejection>;
 
 /// The plugin that a path names, if `reader` may know of it.
 pub(super) async fn find(api: &Api, id: Id, reader: &Reader) -> Result<BoundSource, Problem> {
+    let found = api.store.shown_source(&named(id)?, reader).await?;
+    found.ok_or_else(|| Problem::missing("plugin"))
+}
+
+fn named(id: Id) -> Result<PluginId, Problem> {
     let missing = || Problem::missing("plugin");
     let Path((namespace, name)) = id.map_err(|_| missing())?;
-    let plugin = format!("{namespace}/{name}")
-        .parse()
-        .map_err(|_| missing())?;
-    let found = api.store.shown_source(&plugin, reader).await?;
-    found.ok_or_else(missing)
+    format!("{namespace}/{name}").parse().map_err(|_| missing())
 }
 
 /// Asks the repository, whose files may be slow.
@@ -116,34 +148,41 @@ pub(super) async fn read<T: Send + 'static>(
     }
 }
 
-fn describe(bound: BoundSource, known: &[Known]) -> Plugin {
-    let BoundSource {
-        source,
-        partner,
-        private,
-    } = bound;
+/// The highest version in each suite.
+fn highest(known: &[Known]) -> BTreeMap<String, (Suite, DebianVersion)> {
     let mut highest = BTreeMap::new();
     // They come in the order of their versions: the last one of a suite stays.
     for one in known {
         for (suite, listing) in &one.places {
             if listing.removed.is_none() {
-                highest.insert(suite.to_string(), (suite, &one.published.version));
+                let version = one.published.version.clone();
+                highest.insert(suite.to_string(), (suite.clone(), version));
             }
         }
     }
-    let highest = highest.into_iter().map(|(name, (suite, version))| Highest {
-        suite: name,
+    highest
+}
+
+fn describe<'a>(
+    plugin: &PluginId,
+    bound: Option<BoundSource>,
+    highest: impl Iterator<Item = &'a (Suite, DebianVersion)>,
+) -> Plugin {
+    let highest = highest.map(|(suite, version)| Highest {
+        suite: suite.to_string(),
         target: suite.target.to_string(),
         channel: suite.channel.to_string(),
         version: version.to_string(),
     });
+    let source = bound.as_ref().map(|bound| &bound.source);
+    let folder = source.map(|source| source.subdirectory.clone());
     Plugin {
-        plugin: source.plugin.to_string(),
-        package: source.plugin.package(),
-        partner: Some(partner.to_string()),
-        url: source.url,
-        subdirectory: Some(source.subdirectory).filter(|folder| !folder.is_empty()),
-        private,
+        plugin: plugin.to_string(),
+        package: plugin.package(),
+        url: source.map(|source| source.url.clone()),
+        subdirectory: folder.filter(|folder| !folder.is_empty()),
+        private: bound.as_ref().is_some_and(|bound| bound.private),
+        partner: bound.map(|bound| bound.partner.to_string()),
         highest: highest.collect(),
     }
 }
@@ -168,7 +207,7 @@ fn version(known: &Known, shipped: &[Shipped]) -> Version {
     }
 }
 
-fn place((suite, listing): &(crate::model::Suite, Listing)) -> Place {
+fn place((suite, listing): &(Suite, Listing)) -> Place {
     Place {
         suite: suite.to_string(),
         target: suite.target.to_string(),

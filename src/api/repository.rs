@@ -1,5 +1,7 @@
 //! The apt repository, for hosts: read-only, with ranges and conditional requests, as apt makes them.
 
+mod fresh;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use super::Api;
 use super::auth::Viewer;
 use super::problem::Problem;
 use crate::model::{PluginId, Sha256};
+use crate::pipeline::now;
+use fresh::Version;
 
 /// Where it is.
 const PLACE: &str = "/apt";
@@ -31,8 +35,32 @@ pub(super) fn router(folder: &Path, api: &Arc<Api>) -> Router {
     let shown = (folder.to_owned(), Arc::clone(api));
     Router::new()
         .nest_service(PLACE, files)
+        .layer(from_fn_with_state(folder.to_owned(), compare))
         .layer(from_fn_with_state(shown, hide))
         .layer(from_fn(guard))
+}
+
+/// Sends what may change only to whoever has another version of it.
+async fn compare(Shown(folder): Shown<PathBuf>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let place = path.strip_prefix(PLACE).unwrap_or(&path);
+    let place = place.trim_start_matches('/');
+    // What is written in an unusual way, or leads elsewhere, is the next one's to refuse or to find.
+    let usual = !place.contains(['%', '\\']) && place.split('/').all(|part| part != "..");
+    if is_immutable(&path) || !usual {
+        return next.run(request).await;
+    }
+    let Some(version) = Version::of(&folder.join(place), now()).await else {
+        return next.run(request).await;
+    };
+    if version.settle(request.headers_mut()) {
+        return version.unchanged();
+    }
+    let mut response = next.run(request).await;
+    if response.status().is_success() {
+        version.label(response.headers_mut());
+    }
+    response
 }
 
 /// Hides evidence about the packages of private sources.
@@ -138,7 +166,43 @@ fn is_immutable(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_is_replaced_within_its_second_is_sent_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dists/bookworm/InRelease");
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        let files = Router::new()
+            .nest_service(PLACE, ServeDir::new(folder.path()))
+            .layer(from_fn_with_state(folder.path().to_owned(), compare));
+        let get = async |name: &str, value: &str| {
+            let request = axum::http::Request::get("/apt/dists/bookworm/InRelease");
+            let request = request.header(name, value).body(Body::empty()).unwrap();
+            let answer = files.clone().oneshot(request).await.unwrap();
+            let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+            (answer.status(), header("last-modified"), header("etag"))
+        };
+        for version in 0..20 {
+            let new = folder.path().join("new");
+            fs_err::write(&new, format!("version {version}")).unwrap();
+            let (_, date, tag) = match version {
+                0 => (StatusCode::OK, "x".to_owned(), "x".to_owned()),
+                _ => get("x-nothing", "x").await,
+            };
+            fs_err::rename(&new, &file).unwrap();
+            for (name, known) in [("if-modified-since", &date), ("if-none-match", &tag)] {
+                let (status, ..) = get(name, known).await;
+                assert_eq!(status, StatusCode::OK, "{version}: {name} {known}");
+            }
+        }
+        let (_, _, tag) = get("x-nothing", "x").await;
+        let (status, ..) = get("if-none-match", &tag).await;
+        assert_eq!(status, StatusCode::NOT_MODIFIED);
+    }
 
     #[test]
     fn evidence_is_known_by_its_place() {

@@ -1,170 +1,14 @@
 //! The API as a whole: its document, and that every page refuses as it says.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+mod lab;
+
 use axum::http::{Method, header};
-use axum::response::Response;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tower::ServiceExt as _;
 
 use super::*;
-use crate::model::{Actor, Scope, Timestamp};
-use crate::pipeline::{new_id, now};
-use crate::sign::Keys;
-use crate::store::{NamespaceOwner, Partner, Submission};
-use crate::wire;
-
-/// A farm on which nothing runs, with a plugin of acme's that was submitted once.
-struct Farm {
-    _folder: TempDir,
-    router: Router,
-    build: String,
-    /// The operator's.
-    operator: String,
-    /// Another partner's, which may submit.
-    stranger: String,
-}
-
-impl Farm {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::sqlite(&folder.path().join("farm.sqlite"))
-            .await
-            .unwrap();
-        for name in ["acme", "other"] {
-            let partner = Partner {
-                name: Actor::new(name).unwrap(),
-                weight: 1,
-                running_cap: 1,
-            };
-            store
-                .add_partner(&partner, "operator", now())
-                .await
-                .unwrap();
-        }
-        let acme = Actor::new("acme").unwrap();
-        let owner = NamespaceOwner {
-            namespace: "demo".parse().unwrap(),
-            partner: acme.clone(),
-        };
-        store
-            .add_namespace(&owner, "operator", now())
-            .await
-            .unwrap();
-        let submission = Submission {
-            id: new_id(),
-            partner: acme,
-            plugin: "demo/hello".parse().unwrap(),
-            url: "https://git.example.org/hello".to_owned(),
-            subdirectory: String::new(),
-            reference: None,
-            target: crate::model::Target::Bookworm,
-            channel: Channel::stable(),
-            priority: crate::model::Priority::Normal,
-            idempotency_key: None,
-            most_waiting: 10,
-            actor: "token:1".to_owned(),
-        };
-        let build = store.submit(&submission, now()).await.unwrap().build;
-        let operator = token(&store, None, &[Scope::Operate]).await;
-        let stranger = token(&store, Some("other"), &[Scope::Submit]).await;
-        Self {
-            router: router(api(&folder, store)),
-            _folder: folder,
-            build: build.to_string(),
-            operator,
-            stranger,
-        }
-    }
-
-    async fn ask(&self, method: &Method, path: &str, token: &str, body: Option<&str>) -> Response {
-        let mut request = Request::builder().method(method).uri(path);
-        if !token.is_empty() {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let body = body.map_or_else(Body::empty, |text| Body::from(text.to_owned()));
-        let request = request.body(body).unwrap();
-        self.router.clone().oneshot(request).await.unwrap()
-    }
-
-    async fn document(&self) -> Value {
-        let answer = self.ask(&Method::GET, "/openapi.json", "", None).await;
-        json_of(answer).await
-    }
-}
-
-async fn json_of(answer: Response) -> Value {
-    let bytes = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-    serde_json::from_slice(&bytes).unwrap()
-}
-
-async fn token(store: &Store, partner: Option<&str>, scopes: &[Scope]) -> String {
-    let secret = draw().unwrap();
-    let asked = wire::NewToken {
-        partner: partner.map(str::to_owned),
-        scopes: scopes.iter().map(ToString::to_string).collect(),
-        ..wire::NewToken::default()
-    };
-    let new = new_token(&asked, &secret, now()).unwrap();
-    store.add_token(&new, "operator", now()).await.unwrap();
-    secret
-}
-
-fn api(folder: &TempDir, store: Store) -> Api {
-    let keys = Keys::open_or_create(&folder.path().join("keys"), &FarmName::local(), now).unwrap();
-    let settings = crate::repo::Settings {
-        farm: FarmName::local(),
-        url: None,
-        channels: vec![Channel::stable()],
-        approvals: 1,
-        preview_time: Duration::from_secs(60),
-        valid_for: None,
-        signed_by: Vec::new(),
-        maintainer: "Nobody <nobody@example.org>".to_owned(),
-        archive_keyring: Vec::new(),
-        statement_pem: String::new(),
-    };
-    let repository = Repository::new(folder.path().join("repository"), settings);
-    let vault = crate::sign::Vault::open_or_create(&folder.path().join("secrets"), None);
-    let config = crate::config::Config::default();
-    let watching = crate::watch::Watching {
-        secrets: crate::secrets::Secrets::new(store.clone(), vault.unwrap()),
-        store: store.clone(),
-        changed: Arc::new(Notify::new()),
-        new_id,
-        most_waiting: 1000,
-    };
-    Api {
-        watching,
-        watch: config.watch,
-        notify: config.notify,
-        farm: FarmName::local(),
-        store,
-        live: Live::default(),
-        notices: crate::upkeep::Notices::default(),
-        changed: Arc::new(Notify::new()),
-        channels: vec![Channel::stable()],
-        builds: folder.path().to_owned(),
-        approvals: 1,
-        writer: Writer::new(repository.clone(), Arc::new(keys), now),
-        repository,
-        new_id,
-        load: Arc::new(load()),
-        forecast: Arc::new(Forecaster::new(crate::queue::Limits { workers: 2 })),
-    }
-}
-
-/// Callers may ask for more than anybody does.
-fn load() -> Load {
-    let serve = crate::config::Config::default().serve;
-    let mut limits = serve.limits;
-    limits.requests_per_minute = 1_000_000;
-    Load::new(limits, serve.proxies)
-}
+use crate::model::Timestamp;
+use crate::pipeline::now;
+use lab::{Farm, json_of};
 
 fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
@@ -412,4 +256,21 @@ async fn a_partners_token_makes_no_more_than_itself() {
     let token = narrower["token"].as_str().unwrap();
     let (status, _) = make(token, json!({})).await;
     assert_eq!(status, 401);
+}
+
+/// The document as it is kept in git: whoever changes the API sees there what that means for its callers.
+#[test]
+fn the_document_in_git_is_the_one_that_is_served() {
+    let (_, document) = routes();
+    let served = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        fs_err::write(path, &served).unwrap();
+    }
+    let kept = fs_err::read_to_string(path).unwrap_or_default();
+    let differs = kept.lines().zip(served.lines()).position(|(a, b)| a != b);
+    assert!(
+        kept == served,
+        "openapi.json is of another API, from line {differs:?} on; see what changed with UPDATE_OPENAPI=1 and git diff"
+    );
 }

@@ -18,9 +18,10 @@ use crate::listen;
 use crate::notify::Notifier;
 use crate::pipeline::{Farm, new_id};
 use crate::queue::{Dispatcher, Forecaster, Limits, Live, Settings};
+use crate::repo::Shelf;
 use crate::sandbox::Cancel;
 use crate::secrets::Secrets;
-use crate::store::Store;
+use crate::store::{DATABASE, Store};
 use crate::upkeep::{Keep, Notices, Probe, Upkeep};
 use crate::watch::{Lister, Watching};
 use crate::web::{self, Web};
@@ -33,7 +34,7 @@ impl App {
     pub async fn store(&self) -> Result<Store, AppError> {
         match &self.config.serve.database {
             Some(url) => Ok(Store::postgres(url).await?),
-            None => Ok(Store::sqlite(&self.folder("")?.join("farm.sqlite")).await?),
+            None => Ok(Store::sqlite(&self.folder("")?.join(DATABASE)).await?),
         }
     }
 
@@ -92,6 +93,7 @@ impl App {
         let forecast = Arc::new(Forecaster::new(Limits {
             workers: serve.workers,
         }));
+        let shelf = Arc::new(Shelf::default());
         let api = Api {
             farm: self.config.farm.clone(),
             store: store.clone(),
@@ -102,6 +104,7 @@ impl App {
             builds: farm.builds.clone(),
             approvals: self.config.repository.approvals,
             repository: farm.publisher.repository.clone(),
+            shelf: Arc::clone(&shelf),
             writer: farm.publisher.writer.clone(),
             new_id,
             watching: watching.clone(),
@@ -121,6 +124,7 @@ impl App {
             forecast,
             builds: farm.builds.clone(),
             repository: farm.publisher.repository.clone(),
+            shelf,
             writer: farm.publisher.writer.clone(),
             notices,
             engine: farm.engine.clone(),

@@ -15,6 +15,8 @@ mod write;
 
 use std::path::{Component, Path};
 
+use crate::store::DATABASE;
+
 pub use error::BackupError;
 pub use read::{Restored, restore};
 pub use write::{Contents, backup};
@@ -29,7 +31,7 @@ const DATA: &str = "data";
 /// What of the data folder is not kept: the database is, as lines; the rest can be had again, or is nothing without its
 /// process.
 const LEFT_OUT: &[&str] = &[
-    "farm.sqlite",
+    DATABASE,
     "farm.sqlite-wal",
     "farm.sqlite-shm",
     "farm.lock",

@@ -11,7 +11,7 @@ use fs_err as fs;
 
 use super::{BackupError, DATA, DIGESTS, STATE, is_inside};
 use crate::model::{Sha256, Sha256Writer};
-use crate::store::Store;
+use crate::store::{DATABASE, Store};
 
 /// Where a farm is put together before it is at its place.
 const STAGING: &str = ".restore";
@@ -53,28 +53,51 @@ pub fn restore(from: &Path, data: &Path) -> Result<Restored, BackupError> {
 }
 
 impl Restored {
-    /// Reads the state into `store`, which has nothing yet, and puts everything else to its place. Gives how many rows the
-    /// state has.
+    /// Puts everything to its place, the state last. That is read into `elsewhere`, a database that has nothing yet; without
+    /// one, into SQLite's `farm.sqlite`. Gives how many rows it has. Where it cannot be read, nothing stays in the folder.
     ///
     /// # Errors
     ///
     /// [`BackupError::Store`], [`BackupError::Io`].
-    pub async fn settle(self, store: &Store) -> Result<u64, BackupError> {
+    pub async fn settle(self, elsewhere: Option<&Store>) -> Result<u64, BackupError> {
+        let settled = match self.load(elsewhere).await {
+            Ok(rows) => self.place(elsewhere.is_none()).map(|()| rows),
+            Err(error) => Err(error),
+        };
+        remove(&self.staging)?;
+        settled
+    }
+
+    async fn load(&self, elsewhere: Option<&Store>) -> Result<u64, BackupError> {
         let path = self.staging.join(STATE);
         let file = fs::File::open(&path).map_err(BackupError::io("read", &path))?;
-        let rows = store.load(&mut BufReader::new(file)).await?;
+        let mut file = BufReader::new(file);
+        if let Some(store) = elsewhere {
+            return Ok(store.load(&mut file).await?);
+        }
+        let store = Store::sqlite(&self.staging.join(DATABASE)).await?;
+        let loaded = store.load(&mut file).await;
+        // Closed, it is one file.
+        store.close().await;
+        Ok(loaded?)
+    }
+
+    fn place(&self, database: bool) -> Result<(), BackupError> {
         let files = self.staging.join(DATA);
         let entries = match fs::read_dir(&files) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             entries => Some(entries.map_err(BackupError::io("read", &files))?),
         };
+        let mut all = Vec::new();
         for entry in entries.into_iter().flatten() {
-            let entry = entry.map_err(BackupError::io("read", &files))?;
-            let to = self.data.join(entry.file_name());
-            fs::rename(entry.path(), &to).map_err(BackupError::io("write", &to))?;
+            all.push(entry.map_err(BackupError::io("read", &files))?.path());
         }
-        remove(&self.staging)?;
-        Ok(rows)
+        all.extend(database.then(|| self.staging.join(DATABASE)));
+        for from in all {
+            let to = self.data.join(from.file_name().unwrap_or_default());
+            fs::rename(&from, &to).map_err(BackupError::io("write", &to))?;
+        }
+        Ok(())
     }
 
     fn unpack(&self, from: &Path) -> Result<(), BackupError> {
@@ -211,5 +234,37 @@ fn remove(folder: &Path) -> Result<(), BackupError> {
             Err(BackupError::io("remove", folder)(error))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_state_that_cannot_be_read_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let restored = |state: &str| {
+            let data = folder.path().to_owned();
+            let staging = data.join(STAGING);
+            fs::create_dir_all(staging.join(DATA)).unwrap();
+            fs::write(staging.join(DATA).join("kept"), "x").unwrap();
+            fs::write(staging.join(STATE), state).unwrap();
+            Restored { data, staging }
+        };
+        let partner = r#"{"table":"partners","row":{"name":"acme"}}"#;
+        for broken in ["{\n".to_owned(), format!("{partner}\n{{\n")] {
+            restored(&broken).settle(None).await.unwrap_err();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+        assert_eq!(restored("").settle(None).await.unwrap(), 0);
+        let all = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = all.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [DATABASE, "kept"],
+            "and no log of a database beside it"
+        );
     }
 }

@@ -2,18 +2,16 @@
 
 mod exchange;
 mod farm;
+mod release;
+mod repo;
 mod service;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::environment;
-use crate::import::Pattern;
-use crate::model::{
-    Actor, Channel, DebianVersion, InvalidValue, Namespace, Reason, Target, Timestamp,
-};
+use crate::model::{Channel, Namespace, Target, Timestamp};
 
 pub(super) use exchange::{
     CredentialArgs, ExchangeCommand, HookCommand, NotifyArgs, NotifyCommand, WatchArgs,
@@ -22,6 +20,8 @@ pub(super) use farm::{
     BuildsArgs, BuildsCommand, Elsewhere, FarmArgs, FarmSourceArgs, PluginsArgs, PluginsCommand,
     SourceCommand, SubmitArgs,
 };
+pub(super) use release::{DecisionArgs, Named, PhaseArgs, PromoteArgs, RollbackArgs, WithdrawArgs};
+pub(super) use repo::{ImportArgs, RepoCommand};
 pub(super) use service::{
     NamespaceArgs, NamespaceCommand, PartnerCommand, QueueArgs, QueueCommand, ServeArgs, TokenArgs,
     TokenCommand, TokensArgs,
@@ -229,127 +229,6 @@ pub(super) struct PublishArgs {
     pub(super) unpinned: bool,
 }
 
-/// A package, perhaps with a version: `PACKAGE` or `PACKAGE=VERSION`, as apt has it.
-#[derive(Debug, Clone)]
-pub(super) struct Named {
-    pub(super) package: String,
-    pub(super) version: Option<DebianVersion>,
-}
-
-impl FromStr for Named {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const RULE: &str = "it must be a package's name, as `plugfarm repo show` has it";
-        let (package, version) = match text.split_once('=') {
-            Some((package, version)) => (package, Some(DebianVersion::new(version)?)),
-            None => (text, None),
-        };
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
-        if package.is_empty() || package.len() > 200 || !package.bytes().all(plain) {
-            return Err(InvalidValue::new("package", package, RULE));
-        }
-        Ok(Self {
-            package: package.to_owned(),
-            version,
-        })
-    }
-}
-
-/// Who does it, and why.
-#[derive(Debug, Args)]
-pub(super) struct DecisionArgs {
-    /// Why, in one line
-    #[arg(long, value_name = "WORDS")]
-    pub(super) reason: Reason,
-    /// Who does it; without it, whoever called sudo, or is logged in
-    #[arg(long, value_name = "WHO")]
-    pub(super) by: Option<Actor>,
-}
-
-/// Arguments of `promote`.
-#[derive(Debug, Args)]
-pub(super) struct PromoteArgs {
-    /// The package; without a version, the highest that the channel has
-    #[arg(value_name = "PACKAGE[=VERSION]")]
-    pub(super) package: Named,
-    /// Only for this Debian release; may be given again
-    #[arg(long = "target", value_name = "RELEASE")]
-    pub(super) targets: Vec<Target>,
-    /// The channel that has it; without it, the first
-    #[arg(long, value_name = "CHANNEL")]
-    pub(super) from: Option<Channel>,
-    /// The channel that it enters; without it, the next
-    #[arg(long, value_name = "CHANNEL")]
-    pub(super) to: Option<Channel>,
-    /// Let only this share of the hosts upgrade to it by itself
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub(super) phase: Option<u8>,
-    /// Who, and why.
-    #[command(flatten)]
-    pub(super) decision: DecisionArgs,
-    /// Which farm; without it, the one in the data folder.
-    #[command(flatten)]
-    pub(super) farm: FarmArgs,
-}
-
-/// Arguments of `phase`.
-#[derive(Debug, Args)]
-pub(super) struct PhaseArgs {
-    /// The package and its version
-    #[arg(value_name = "PACKAGE=VERSION")]
-    pub(super) package: Named,
-    /// The share of the hosts that upgrade to it by itself: 0 to 100, which is all
-    #[arg(value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub(super) percent: u8,
-    /// In this channel; without it, in the last that has it
-    #[arg(long, value_name = "CHANNEL")]
-    pub(super) channel: Option<Channel>,
-    /// Who does it; without it, whoever called sudo, or is logged in
-    #[arg(long, value_name = "WHO")]
-    pub(super) by: Option<Actor>,
-    /// Which farm; without it, the one in the data folder.
-    #[command(flatten)]
-    pub(super) farm: FarmArgs,
-}
-
-/// Arguments of `withdraw`.
-#[derive(Debug, Args)]
-pub(super) struct WithdrawArgs {
-    /// The package and its version
-    #[arg(value_name = "PACKAGE=VERSION")]
-    pub(super) package: Named,
-    /// Only from this channel; may be given again
-    #[arg(long = "channel", value_name = "CHANNEL")]
-    pub(super) channels: Vec<Channel>,
-    /// Who, and why.
-    #[command(flatten)]
-    pub(super) decision: DecisionArgs,
-    /// Which farm; without it, the one in the data folder.
-    #[command(flatten)]
-    pub(super) farm: FarmArgs,
-}
-
-/// Arguments of `rollback`.
-#[derive(Debug, Args)]
-pub(super) struct RollbackArgs {
-    /// The package
-    #[arg(value_name = "PACKAGE")]
-    pub(super) package: Named,
-    /// The version to go back to; without it, the one before
-    #[arg(long, value_name = "VERSION")]
-    pub(super) to: Option<DebianVersion>,
-    /// Only in this channel; without it, what the last channel has goes from every channel
-    #[arg(long, value_name = "CHANNEL")]
-    pub(super) channel: Option<Channel>,
-    /// Who, and why.
-    #[command(flatten)]
-    pub(super) decision: DecisionArgs,
-    /// Which farm; without it, the one in the data folder.
-    #[command(flatten)]
-    pub(super) farm: FarmArgs,
-}
-
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -442,87 +321,4 @@ pub(super) struct SignerArgs {
     /// Sign for the user with this id too, beside the configured ones; may be given again
     #[arg(long = "user", value_name = "UID")]
     pub(super) users: Vec<u32>,
-}
-
-/// Where imported packages go: `TARGET` or `TARGET/CHANNEL`.
-#[derive(Debug, Clone)]
-pub(super) struct Destination {
-    pub(super) target: Target,
-    pub(super) channel: Option<Channel>,
-}
-
-impl FromStr for Destination {
-    type Err = InvalidValue;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (target, channel) = match text.split_once('/') {
-            Some((target, channel)) => (target, Some(Channel::new(channel)?)),
-            None => (text, None),
-        };
-        let target = target.parse()?;
-        Ok(Self { target, channel })
-    }
-}
-
-/// Arguments of `repo import`.
-#[derive(Debug, Args)]
-pub(super) struct ImportArgs {
-    /// The other repository: a folder, or an http or https URL, as in sources.list
-    #[arg(value_name = "DIR|URL")]
-    pub(super) origin: String,
-    /// Its suite
-    #[arg(long, value_name = "SUITE")]
-    pub(super) suite: String,
-    /// Its component; without it, all
-    #[arg(long, value_name = "COMPONENT")]
-    pub(super) component: Option<String>,
-    /// The OpenPGP keys that its hosts trust, binary or armored: one of them must have signed the suite
-    #[arg(long, value_name = "KEYRING")]
-    pub(super) key: PathBuf,
-    /// The Debian release, and perhaps the channel, that the packages enter; without a channel, the first
-    #[arg(long, value_name = "TARGET[/CHANNEL]")]
-    pub(super) to: Destination,
-    /// Only packages of this name, with * and ? as in a shell; may be given again
-    #[arg(long = "package", value_name = "GLOB")]
-    pub(super) packages: Vec<Pattern>,
-    /// Say what would be imported, and change nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Who does it; without it, whoever called sudo, or is logged in
-    #[arg(long, value_name = "WHO")]
-    pub(super) by: Option<Actor>,
-}
-
-/// Commands about the repository.
-#[derive(Debug, Subcommand)]
-pub(super) enum RepoCommand {
-    /// Show what is published, and what a host needs to trust it
-    Show,
-    /// Verify every published byte against the repository's state and its signatures
-    Check,
-    /// Make indices that are missing or damaged again, byte for byte, from the repository's state
-    Rebuild,
-    /// Keep what is published now as a dated publication, which hosts can install from later
-    Snapshot {
-        /// Only these suites; without it, all but previews
-        #[arg(long = "suite", value_name = "SUITE")]
-        suites: Vec<String>,
-        /// Keep nothing, and list what was kept
-        #[arg(long, conflicts_with = "suites")]
-        list: bool,
-    },
-    /// Take the packages of another signed apt repository, with their versions; they stay marked as imported
-    Import(ImportArgs),
-    /// Sign what is published again, with a new date, and remove what interrupted publications left
-    Refresh {
-        /// Only these suites; without it, all of them
-        #[arg(long = "suite", value_name = "SUITE")]
-        suites: Vec<String>,
-        /// Only suites of whose validity (`valid_for`) a third is over, or that got packages since the last time
-        #[arg(long)]
-        if_due: bool,
-        /// Do nothing, and say what would be removed by `repository.keep`
-        #[arg(long, conflicts_with_all = ["suites", "if_due"])]
-        dry_run: bool,
-    },
 }

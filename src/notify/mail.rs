@@ -2,7 +2,7 @@
 //! server, its password, and how to try again; nothing of that is this farm's.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use base64::Engine as _;
@@ -29,18 +29,10 @@ pub(super) struct Mailer(MailConfig);
 
 /// The program that takes mail, if it is on this machine.
 #[must_use]
-pub fn mail_program(config: &MailConfig) -> Option<PathBuf> {
-    let named = Path::new(program(config));
-    let runs = |path: &PathBuf| {
-        let found = fs_err::metadata(path);
-        found.is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
-    };
-    // One without a folder is looked for, as it will be.
-    let folders = PATH.split(':').map(|folder| Path::new(folder).join(named));
-    match named.components().count() {
-        1 => folders.into_iter().find(runs),
-        _ => Some(named.to_owned()).filter(runs),
-    }
+pub fn mail_program(config: &MailConfig) -> Option<&Path> {
+    let program = Path::new(program(config));
+    let found = fs_err::metadata(program).ok()?;
+    (found.is_file() && found.mode() & 0o111 != 0).then_some(program)
 }
 
 fn program(config: &MailConfig) -> &str {

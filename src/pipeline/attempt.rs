@@ -66,7 +66,7 @@ impl Attempt<'_> {
             let hint = "start it again when you like";
             return Err(Failure::new(stage, FailureCode::Cancelled, message, hint));
         }
-        tracing::info!(build.id = %self.id, %stage, "stage begins");
+        tracing::info!(%stage, "stage begins");
         self.observer.started(stage);
         Ok(Instant::now())
     }
@@ -74,7 +74,7 @@ impl Attempt<'_> {
     /// Tells that `stage` ended well.
     pub(super) fn end(&mut self, stage: Stage, began: Instant, summary: &str) {
         let took = began.elapsed();
-        tracing::info!(build.id = %self.id, %stage, duration_ms = took.as_millis(), "stage ended");
+        tracing::info!(%stage, duration_ms = took.as_millis(), "stage ended");
         self.report.timings.add(stage, took);
         self.observer.finished(stage, took, summary);
     }

@@ -58,7 +58,7 @@ pub(super) async fn run(
         .map_err(|error| error.failure())?;
     judge(attempt, parameters, &output)?;
     let commands = service_commands(&output.notes)?;
-    let payload = add_metadata(attempt, checked, output.payload, &mut spool, &limits)?;
+    let payload = add_metadata(checked, output.payload, &mut spool, &limits)?;
     let files = payload.files().count();
     let summary = format!("{files} files, {}", bytesize::ByteSize::b(payload.bytes()));
     attempt.end(Stage::Inspect, began, &summary);
@@ -130,7 +130,6 @@ fn service_commands(notes: &Notes) -> Result<ServiceCommands, Failure> {
 /// Adds what tells a host that this package is a plugin: the `wazo` folder as it is in the source, or, for the old layout,
 /// a manifest that says the same as `package.yml`.
 fn add_metadata(
-    attempt: &Attempt<'_>,
     checked: &Checked,
     mut payload: Payload,
     spool: &mut Spool<File>,
@@ -167,7 +166,7 @@ fn add_metadata(
             payload
                 .insert_file(&format!("{home}/plugin.yml"), 0o644, text.as_bytes(), spool)
                 .map_err(|error| error.failure())?;
-            tracing::debug!(build.id = %attempt.id, "wrote a manifest for the old layout");
+            tracing::debug!("wrote a manifest for the old layout");
             Ok(payload)
         }
     }

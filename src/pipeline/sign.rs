@@ -39,7 +39,7 @@ pub(super) fn run(
         ),
     ];
     for (extension, bytes) in texts {
-        subjects.push(write(attempt, &assembled, extension, &bytes)?);
+        subjects.push(write(&assembled, extension, &bytes)?);
     }
     subjects.push(keep_log(attempt, &assembled)?);
     let statement = statement(&facts, &subjects);
@@ -52,7 +52,6 @@ pub(super) fn run(
     let ids = signatures.iter().filter_map(|one| one.key_id.get(..16));
     let key = format!("key {}", ids.collect::<Vec<_>>().join(" and "));
     let evidence = write(
-        attempt,
         &assembled,
         "intoto.jsonl",
         &envelope(&statement, &signatures),
@@ -73,15 +72,10 @@ pub(super) fn run(
 }
 
 /// Writes one piece of evidence beside the package.
-fn write(
-    attempt: &Attempt<'_>,
-    assembled: &Assembled,
-    extension: &str,
-    bytes: &[u8],
-) -> Result<Artifact, Failure> {
+fn write(assembled: &Assembled, extension: &str, bytes: &[u8]) -> Result<Artifact, Failure> {
     let path = assembled.path.with_extension(extension);
     fs_err::write(&path, bytes).map_err(Attempt::storage(Stage::Sign, "the evidence"))?;
-    tracing::debug!(build.id = %attempt.id, path = %path.display(), "wrote evidence");
+    tracing::debug!(path = %path.display(), "wrote evidence");
     Ok(Artifact {
         name: file_name(&path),
         sha256: Sha256::of(bytes),

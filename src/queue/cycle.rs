@@ -14,10 +14,15 @@ pub(super) struct Cycle {
     pub(super) plugins: Vec<PluginId>,
 }
 
-impl std::fmt::Display for Cycle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plugins: Vec<_> = self.plugins.iter().map(ToString::to_string).collect();
-        f.write_str(&plugins.join(" -> "))
+impl Cycle {
+    /// The circle in words, without the names of what is `hidden` from whoever is told.
+    pub(super) fn told(&self, hidden: &[PluginId]) -> String {
+        let name = |plugin: &PluginId| match hidden.contains(plugin) {
+            true => "a private plugin".to_owned(),
+            false => plugin.to_string(),
+        };
+        let plugins: Vec<_> = self.plugins.iter().map(name).collect();
+        plugins.join(" -> ")
     }
 }
 
@@ -106,9 +111,10 @@ mod tests {
         ];
         let found = find(&all).unwrap();
         assert_eq!(found.build, all[2].build);
+        assert_eq!(found.told(&[]), "demo/p3 -> demo/p1 -> demo/p2 -> demo/p3");
         assert_eq!(
-            found.to_string(),
-            "demo/p3 -> demo/p1 -> demo/p2 -> demo/p3"
+            found.told(&[all[0].plugin.clone()]),
+            "demo/p3 -> a private plugin -> demo/p2 -> demo/p3"
         );
         let mut other = all.clone();
         other[1].target = Target::Trixie;

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
 use super::decide::{Limits, decide};
+use super::faults::{FAULTS, is_the_farm};
 use super::live::{Live, LiveLog};
 use super::record::Recorder;
 use super::report::{artifacts, crashed, file_name, publication, request, result};
@@ -28,8 +30,6 @@ const TICK: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_secs(30);
 /// What was used longer ago than this, in seconds, counts for nothing.
 pub const MEMORY: i64 = 48 * 3600;
-/// After so many faults of the farm in a row, nothing more begins.
-const FAULTS: u32 = 5;
 /// How long attempts have to end when the farm stops.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -219,15 +219,18 @@ impl Dispatcher {
         let log = Arc::new(LiveLog::new(begun.number));
         self.live.begin(id, Arc::clone(&log), canceller);
         let this = Arc::clone(self);
-        self.builds.spawn(async move {
-            let heart =
-                tokio::spawn(Arc::clone(&this).heartbeat(build.id.clone(), attempt.clone()));
+        // An error's span is there however little is logged: what is, says which build it is about.
+        let span = tracing::error_span!("build", build.id = %build.id, attempt.id = %attempt);
+        let run = async move {
+            let heart = Arc::clone(&this).heartbeat(build.id.clone(), attempt.clone());
+            let heart = tokio::spawn(heart.in_current_span());
             this.attempt(&build, &attempt, begun.tries, log, cancel)
                 .await;
             heart.abort();
             this.live.end(&build.id);
             this.changed.notify_one();
-        });
+        };
+        self.builds.spawn(run.instrument(span));
         Ok(())
     }
 
@@ -247,7 +250,7 @@ impl Dispatcher {
                 // Somebody else may have it by now.
                 Err(_) if heard.elapsed() > LEASE => return self.live.cancel(&build),
                 Err(error) => {
-                    tracing::warn!(%error, build.id = %build, "the lease could not be prolonged")
+                    tracing::warn!(%error, "the lease could not be prolonged")
                 }
             }
         }
@@ -279,13 +282,15 @@ impl Dispatcher {
             .map_err(|error| error.to_string())
             .and_then(|access| request(build, access))
         {
-            Ok(request) => tokio::spawn(async move {
-                let report = pipeline::build(&farm, id, &request, &recorder, &cancel).await;
-                recorder.flush();
-                (report, recorder.broken.into_inner())
-            })
-            .await
-            .map_err(|error| error.to_string()),
+            Ok(request) => {
+                let run = async move {
+                    let report = pipeline::build(&farm, id, &request, &recorder, &cancel).await;
+                    recorder.flush();
+                    (report, recorder.broken.into_inner())
+                };
+                let ran = tokio::spawn(run.in_current_span()).await;
+                ran.map_err(|error| error.to_string())
+            }
             Err(error) => Err(error),
         };
         let (report, broken) =
@@ -341,11 +346,11 @@ impl Dispatcher {
                 Ok(()) => break,
                 Err(StoreError::LeaseLost { .. }) => return,
                 Err(error) if self.stopping.load(Ordering::Relaxed) => {
-                    tracing::error!(%error, build.id = %ended.build, "how an attempt ended could not be written down");
+                    tracing::error!(%error, "how an attempt ended could not be written down");
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(%error, build.id = %ended.build, "how an attempt ended cannot be written down; trying again");
+                    tracing::error!(%error, "how an attempt ended cannot be written down; trying again");
                     tokio::time::sleep(TICK).await;
                 }
             }
@@ -372,10 +377,8 @@ impl Dispatcher {
 
     /// Locks the queue when the farm itself fails again and again: builds would only fail too.
     async fn lock_if_broken(&self, ended: &Ended) -> Result<(), StoreError> {
-        let blames = self.store.last_blames(FAULTS).await?;
-        let all = usize::try_from(FAULTS).is_ok_and(|faults| blames.len() == faults);
-        let farm = Blame::Farm.to_string();
-        if all && blames.iter().all(|blame| blame.as_ref() == Some(&farm)) {
+        let last = self.store.last_endings(FAULTS).await?;
+        if is_the_farm(&last, self.store.partners().await?.len()) {
             let code = ended.code.map(FailureCode::word).unwrap_or_default();
             let reason = format!(
                 "the farm itself failed {FAULTS} times in a row, at last with {code}; its operator has to look at it"

@@ -8,6 +8,7 @@ mod cycle;
 mod decide;
 mod dispatch;
 mod durations;
+mod faults;
 mod forecast;
 mod forecaster;
 mod live;

@@ -7,7 +7,7 @@ use super::cycle;
 use super::dispatch::Dispatcher;
 use crate::model::{BuildId, Channel, FailureCode, PluginId, Target};
 use crate::pipeline::{Conclusion, is_published, now};
-use crate::store::{Parked, StoreError};
+use crate::store::{Parked, Reader, StoreError};
 
 /// How many plugins are looked for at once. What is left has its turn later.
 const LOOKED_FOR: usize = 256;
@@ -65,12 +65,13 @@ impl Dispatcher {
 
     async fn refuse_cycles(&self) -> Result<(), StoreError> {
         while let Some(cycle) = cycle::find(&self.store.parked().await?) {
-            let message = format!("it depends on itself: {cycle}");
+            let named = cycle.told(&self.hidden_from_readers_of(&cycle.build).await?);
+            let message = format!("it depends on itself: {named}");
             let hint = "take one of these out of the `depends` of its manifest, and submit that plugin again";
             let code = FailureCode::DependencyCycle;
             let said = Conclusion::failed(code, message, Some(hint.to_owned()));
             let said = serde_json::to_string(&said).unwrap_or_default();
-            tracing::info!(build.id = %cycle.build, %cycle, "a circle of plugins is refused");
+            tracing::info!(build.id = %cycle.build, cycle = cycle.told(&[]), "a circle of plugins is refused");
             match self.store.refuse_parked(&cycle.build, &said, now()).await {
                 // Somebody was faster; then it is in no circle any more.
                 Err(StoreError::Transition { .. }) => {}
@@ -78,6 +79,19 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+}
+
+impl Dispatcher {
+    /// The plugins that may not be named to whoever reads of a build: everybody, or, if it is private, its partner.
+    async fn hidden_from_readers_of(&self, build: &BuildId) -> Result<Vec<PluginId>, StoreError> {
+        let public = self.store.shows(build, &Reader::Anybody).await?;
+        let found = self.store.build(build).await?.filter(|_| !public);
+        let reader = found.map_or(Reader::Anybody, |build| Reader::Partner {
+            name: build.partner,
+            namespaces: Vec::new(),
+        });
+        self.store.hidden_plugins(&reader).await
     }
 }
 

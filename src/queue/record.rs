@@ -34,7 +34,7 @@ impl Recorder {
         let runtime = tokio::runtime::Handle::current();
         let written = tokio::task::block_in_place(|| runtime.block_on(writing));
         if let Err(error) = written {
-            tracing::error!(%error, build.id = %self.build, "a stage could not be written down; the attempt is stopped");
+            tracing::error!(%error, "a stage could not be written down; the attempt is stopped");
             self.broken.store(true, Ordering::Relaxed);
             self.live.cancel(&self.build);
         }

@@ -14,7 +14,7 @@ const ATTEMPTS: u32 = 4;
 /// The pause before the next attempt, after attempt number `tries` failed with `code`; none if there is no next one.
 ///
 /// Pauses are 1, 3, 9 minutes, and so on. What keeps only the signature or the publication from happening is waited for as
-/// long as it takes: the package is good.
+/// long as it takes: the package is good. So is the farm's mirror: no build is the better for another one.
 #[must_use]
 pub(super) fn after(code: FailureCode, tries: u32) -> Option<Duration> {
     let waits = match (code.blame(), code) {
@@ -24,6 +24,7 @@ pub(super) fn after(code: FailureCode, tries: u32) -> Option<Duration> {
             FailureCode::SignUnavailable
             | FailureCode::PublishConflict
             | FailureCode::StorageUnreachable
+            | FailureCode::MirrorError
             | FailureCode::FarmDiskFull,
         ) => true,
         (Blame::Farm | Blame::Upstream, _) => tries < ATTEMPTS,
@@ -59,5 +60,6 @@ mod tests {
         assert_eq!(engine, [Some(60), Some(180), Some(540), None, None, None]);
         let signer = pauses(FailureCode::SignUnavailable);
         assert_eq!(signer.last(), Some(&Some(3600)));
+        assert_eq!(pauses(FailureCode::MirrorError), signer);
     }
 }

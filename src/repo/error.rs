@@ -382,9 +382,8 @@ impl RepoError {
 
 impl From<IndexError> for RepoError {
     fn from(error: IndexError) -> Self {
-        Self::Index {
-            reason: error.to_string(),
-        }
+        let reason = error.to_string();
+        Self::Index { reason }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::run::status_of;
 use super::{Engine, SandboxError};
@@ -87,12 +88,13 @@ impl Handle {
     /// Has the container removed while the caller goes on: a removal takes longer than most stages. See [`settled`].
     pub(super) async fn leave(mut self) {
         let leaving = Leaving::begin().await;
-        tokio::spawn(async move {
+        let removing = async move {
             if let Err(error) = self.remove().await {
                 tracing::warn!(%error, container = self.id, "a container could not be removed; the next sweep will");
             }
             drop(leaving);
-        });
+        };
+        tokio::spawn(removing.in_current_span());
     }
 
     /// Sends a signal to the container's first process, which passes it on to the command.
@@ -117,11 +119,12 @@ impl Drop for Handle {
         // Whoever held it was dropped in the middle. The next sweep would find the container, but sooner is better.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (docker, id) = (self.docker.clone(), self.id.clone());
-            runtime.spawn(async move {
+            let removing = async move {
                 if let Err(error) = remove(&docker, &id).await {
                     tracing::warn!(%error, container = id, "a container is left over");
                 }
-            });
+            };
+            runtime.spawn(removing.in_current_span());
         }
     }
 }

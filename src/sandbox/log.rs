@@ -33,6 +33,11 @@ impl<'a> Printed<'a> {
         let coloured = plain;
         Self { plain, coloured }
     }
+
+    /// How many bytes its colours take: one that goes on over lines is written in each of them.
+    pub(super) fn colours(&self) -> u64 {
+        self.coloured.len().saturating_sub(self.plain.len()) as u64
+    }
 }
 
 /// Cuts one stream into lines. A line feed or a carriage return (progress bars) ends a line.

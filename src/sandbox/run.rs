@@ -10,6 +10,7 @@ use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use tokio::io::AsyncWriteExt as _;
+use tracing::Instrument as _;
 
 use super::container::{Container, Timings};
 use super::handle::Handle;
@@ -311,7 +312,7 @@ impl Run {
         timings.start = began.elapsed();
         let mut input = attached.input;
         let stdin = std::mem::take(&mut self.stdin);
-        tokio::spawn(async move {
+        let writing = async move {
             let written = async {
                 input.write_all(&stdin).await?;
                 input.shutdown().await
@@ -320,7 +321,8 @@ impl Run {
                 // A command that ends without reading its input is no failure of the farm's.
                 tracing::debug!(%error, "a container did not read all of its input");
             }
-        });
+        };
+        tokio::spawn(writing.in_current_span());
         Ok((attached.output, probe))
     }
 }

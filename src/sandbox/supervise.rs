@@ -285,7 +285,7 @@ struct Reader<'a> {
     markers: Markers,
     output: Lines,
     error: Lines,
-    /// How much was read.
+    /// How much was read, and what colours add to that in a log.
     bytes: u64,
     step: Option<Step>,
     sink: LogSink<'a>,
@@ -299,11 +299,14 @@ impl Reader<'_> {
         };
         self.bytes += bytes.len() as u64;
         let (markers, step, sink) = (&mut self.markers, &mut self.step, &mut self.sink);
+        let count = &mut self.bytes;
         match stream {
-            Stream::Error => self
-                .error
-                .push(&bytes, |text| sink(LogEvent::Line { stream, text })),
+            Stream::Error => self.error.push(&bytes, |text| {
+                *count += text.colours();
+                sink(LogEvent::Line { stream, text });
+            }),
             Stream::Output => self.output.push(&bytes, |text| {
+                *count += text.colours();
                 let Some((before, marked)) = markers.read(text.plain) else {
                     return sink(LogEvent::Line { stream, text });
                 };

@@ -43,6 +43,12 @@ pub struct Vault {
 }
 
 impl Vault {
+    /// Whether there is one whose key is in `folder`.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Opens the vault whose key is in `folder`; a new one, if there is none.
     ///
     /// # Errors

@@ -1,8 +1,6 @@
 //! Fetching a repository: one container for each repository and each of its submodules, which runs the farm's own script
 //! and nothing else.
 
-use std::collections::BTreeMap;
-
 use super::Source;
 use super::container::Lines;
 use super::credential::Access;
@@ -13,6 +11,7 @@ use super::location::RepositoryUrl;
 use super::modules;
 use super::names::{RequestedRef, Subdirectory};
 use super::objects::Gitlink;
+use super::refs::{self, RemoteRef};
 use super::store::{Kept, Store};
 use super::tree::Tree;
 use crate::config::SourceConfig;
@@ -38,15 +37,6 @@ pub struct Request {
     pub subdirectory: Option<Subdirectory>,
     /// By what right.
     pub access: Access,
-}
-
-/// A branch or a tag that a repository has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteRef {
-    /// Its full name, such as `refs/tags/v1`.
-    pub name: String,
-    /// The commit; of an annotated tag, the one that it names.
-    pub commit: CommitId,
 }
 
 /// Fetches repositories in containers of `image` on `engine`.
@@ -141,7 +131,7 @@ impl Fetcher {
             list: true,
         };
         let fetched = self.fetch_one(&mut order, &mut |_| {}, cancel).await?;
-        Ok(remote_refs(&fetched.refs))
+        Ok(refs::parse(&fetched.refs))
     }
 
     /// The tar of a known commit; looked up under the URL that was asked for, wherever that redirects to.
@@ -346,21 +336,6 @@ fn resolved(fetched: &mut Fetched) -> Result<(Option<String>, CommitId), Failure
         .ok_or_else(|| incomplete().failure())
 }
 
-/// The branches and tags in what `git ls-remote` printed; what has another form is none.
-fn remote_refs(text: &str) -> Vec<RemoteRef> {
-    let mut found = BTreeMap::new();
-    for (id, name) in text.lines().filter_map(|line| line.split_once('\t')) {
-        // A tag's own object comes first, and then the commit that it names.
-        let name = name.strip_suffix("^{}").unwrap_or(name);
-        let wanted = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
-        if let (true, Ok(commit)) = (wanted && RequestedRef::new(name).is_ok(), CommitId::new(id)) {
-            found.insert(name.to_owned(), commit);
-        }
-    }
-    let named = |(name, commit)| RemoteRef { name, commit };
-    found.into_iter().map(named).collect()
-}
-
 fn incomplete() -> TreeError {
     TreeError::broken("the fetch container left an incomplete result")
 }
@@ -380,24 +355,4 @@ pub(super) async fn in_background<T: Send + 'static>(
         )),
     };
     done.map_err(|error| error.failure())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn branches_and_tags_are_listed_by_the_commits_that_they_name() {
-        let (a, b, c) = ("a".repeat(40), "b".repeat(40), "c".repeat(40));
-        let text = format!(
-            "ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{a}\trefs/heads/main\n{b}\trefs/pull/1/head\n{b}\trefs/tags/v1\n\
-             {c}\trefs/tags/v1^{{}}\nno id\trefs/heads/x\n{a}\trefs/heads/-x y\n"
-        );
-        let found: Vec<_> = remote_refs(&text)
-            .into_iter()
-            .map(|found| (found.name, found.commit.to_string()))
-            .collect();
-        let expected = [("refs/heads/main", a), ("refs/tags/v1", c)];
-        assert_eq!(found, expected.map(|(name, id)| (name.to_owned(), id)));
-    }
 }

@@ -22,6 +22,7 @@ mod location;
 mod modules;
 mod names;
 mod objects;
+mod refs;
 mod resolve;
 mod spool;
 mod store;
@@ -34,10 +35,11 @@ use crate::model::{CommitId, Sha256, Timestamp};
 
 pub use credential::{Access, Credential, CredentialError};
 pub use elsewhere::same_repository;
-pub use fetch::{Fetcher, RemoteRef, Request};
+pub use fetch::{Fetcher, Request};
 pub use folder::from_folder;
 pub use location::{Asker, Location, LocationError, RepositoryUrl, Scheme};
 pub use names::{RequestedRef, Subdirectory};
+pub use refs::RemoteRef;
 pub use store::Store;
 
 /// A source: a plain, uncompressed tar of the plugin's own folder, and where it came from.

@@ -12,6 +12,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::StoreError;
 
+/// The file of SQLite's database, in the data folder.
+pub const DATABASE: &str = "farm.sqlite";
 /// How long anybody waits for the database before [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A migration's number, name and statements.

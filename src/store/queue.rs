@@ -106,6 +106,17 @@ macro_rules! charge {
 }
 pub(super) use charge;
 
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Whose fault it was; none if it succeeded.
+    pub blame: Option<String>,
+    /// Whose build it was.
+    pub partner: String,
+    /// The plugin.
+    pub plugin: String,
+}
+
 impl Store {
     /// What the queue decides from; of what was used, that which ended after `since`.
     ///
@@ -205,19 +216,43 @@ impl Store {
         rows.into_iter().map(took).collect()
     }
 
-    /// Whose fault the last `count` attempts were that did not die, newest first; none for one that succeeded.
+    /// How the last `count` attempts ended that did not die, newest first.
     ///
     /// # Errors
     ///
     /// [`StoreError::Busy`], [`StoreError::Database`].
-    pub async fn last_blames(&self, count: u32) -> Result<Vec<Option<String>>, StoreError> {
-        let rows: Vec<(Option<String>,)> = on!(self, pool => sqlx::query_as(
-            "SELECT blame FROM attempts WHERE state IN ('succeeded', 'failed') ORDER BY ended_at DESC, id DESC LIMIT $1",
+    pub async fn last_endings(&self, count: u32) -> Result<Vec<Ending>, StoreError> {
+        let rows: Vec<(Option<String>, String, String)> = on!(self, pool => sqlx::query_as(
+            "SELECT a.blame, b.partner, b.plugin FROM attempts a JOIN builds b ON b.id = a.build \
+             WHERE a.state IN ('succeeded', 'failed') ORDER BY a.ended_at DESC, a.id DESC LIMIT $1",
         )
         .bind(i64::from(count))
         .fetch_all(pool)
         .await)?;
-        Ok(rows.into_iter().map(|(blame,)| blame).collect())
+        let ending = |(blame, partner, plugin)| Ending {
+            blame,
+            partner,
+            plugin,
+        };
+        Ok(rows.into_iter().map(ending).collect())
+    }
+
+    /// How many builds wait for another try after one that failed with `code`, and since when the first of them does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`].
+    pub async fn waiting_after(&self, code: &str) -> Result<Option<(u64, Timestamp)>, StoreError> {
+        let (count, since): (i64, Option<i64>) = on!(self, pool => sqlx::query_as(
+            "SELECT COUNT(*), MIN(b.created_at) FROM builds b JOIN attempts a ON a.build = b.id \
+             WHERE b.state = 'queued' AND a.code = $1 \
+             AND a.number = (SELECT MAX(number) FROM attempts WHERE build = b.id)",
+        )
+        .bind(code)
+        .fetch_one(pool)
+        .await)?;
+        let count = u64::try_from(count).unwrap_or(0);
+        Ok(since.map(|since| (count, Timestamp::from_seconds(since))))
     }
 
     /// Why no attempt begins, if the queue is locked.

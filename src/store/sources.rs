@@ -217,6 +217,34 @@ impl Store {
         row.map(BoundSource::from_row).transpose()
     }
 
+    /// Those of these plugins, at most `limit`, that no source is bound to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Busy`], [`StoreError::Database`].
+    pub async fn unbound(
+        &self,
+        plugins: impl Iterator<Item = PluginId>,
+        limit: usize,
+    ) -> Result<Vec<PluginId>, StoreError> {
+        let mut plugins: Vec<_> = plugins.map(|plugin| (plugin.to_string(), plugin)).collect();
+        plugins.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut found = Vec::new();
+        for (name, plugin) in plugins {
+            if found.len() == limit {
+                break;
+            }
+            let row: Option<(i32,)> = on!(self, pool => sqlx::query_as("SELECT 1 FROM sources WHERE plugin = $1")
+                .bind(&name)
+                .fetch_optional(pool)
+                .await)?;
+            if row.is_none() {
+                found.push(plugin);
+            }
+        }
+        Ok(found)
+    }
+
     /// Shows a source to its partner and to auditors alone from now on, or to everybody: all its builds, older ones too.
     ///
     /// # Errors

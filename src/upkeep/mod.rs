@@ -5,6 +5,7 @@
 //! status shows, and is tried again.
 
 mod keys;
+mod mirror;
 mod notices;
 mod probe;
 mod prune;
@@ -29,6 +30,8 @@ const CHORES: Duration = Duration::from_secs(3600);
 const AGAIN: Duration = Duration::from_secs(300);
 /// How often it is looked whether something was published.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often it is looked whether builds wait for the mirror.
+const OFTEN: Duration = Duration::from_secs(30);
 
 /// How long what builds left is kept.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +68,16 @@ impl Upkeep {
     /// Looks after the farm until somebody asks to stop.
     pub async fn run(self, mut stop: Cancel) {
         let mut probe = probe::Pace::default();
-        let mut due = Instant::now();
+        let (mut due, mut asked) = (Instant::now(), Instant::now());
         while !stop.is_cancelled() {
             if Instant::now() >= due {
                 due = Instant::now() + self.chores().await;
             }
             self.look(&mut probe).await;
+            if Instant::now() >= asked {
+                asked = Instant::now() + OFTEN;
+                self.notices.set("mirror", self.mirror().await);
+            }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 () = stop.cancelled() => {}

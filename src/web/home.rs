@@ -1,6 +1,7 @@
 //! The first page, and the lists: what happened lately, the plugins, what a search finds.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::RawQuery;
@@ -13,7 +14,7 @@ use super::serve::see_other;
 use super::session::{Form, Visit};
 use super::words::{ago, build_state, count, short};
 use super::{State, Web};
-use crate::model::{BuildId, BuildState, Timestamp};
+use crate::model::{BuildId, BuildState, PluginId, Timestamp};
 use crate::pipeline::now;
 use crate::store::{BoundSource, Build, Filter, PublishedRow};
 
@@ -97,17 +98,20 @@ async fn search(web: &Web, visit: &Visit, word: &str) -> Result<Response, Fault>
         return Ok(see_other(&format!("/builds/{id}")));
     }
     let plugins = web.store.plugins(word, 50, &reader).await?;
+    let others = unbound(web, word, 50).await?;
     let builds = web.store.builds_of_commit(word, 20, &reader).await?;
-    if let ([one], []) = (plugins.as_slice(), builds.as_slice()) {
-        return Ok(see_other(&format!("/plugins/{}", one.source.plugin)));
+    let found = plugins.iter().map(|one| &one.source.plugin).chain(&others);
+    let found: Vec<_> = found.collect();
+    if let ([one], []) = (found.as_slice(), builds.as_slice()) {
+        return Ok(see_other(&format!("/plugins/{one}")));
     }
     let body = html! {
         h1 { "Search" }
         (search_form(word))
-        @if plugins.is_empty() && builds.is_empty() {
+        @if found.is_empty() && builds.is_empty() {
             (nothing("Nothing has that name. A plugin is found by a part of its name or namespace, a build by its id, a commit by its first digits."))
         }
-        @if !plugins.is_empty() { h2 { "Plugins" } (plugin_list(&plugins)) }
+        @if !found.is_empty() { h2 { "Plugins" } (plugin_list(&plugins, &others)) }
         @if !builds.is_empty() { h2 { "Builds of that commit" } (build_list(&builds, now())) }
     };
     let frame = Frame {
@@ -159,10 +163,11 @@ pub(super) async fn builds(web: State, visit: Visit, query: RawQuery) -> Result<
 /// Every plugin.
 pub(super) async fn plugins(web: State, visit: Visit) -> Result<Response, Fault> {
     let plugins = web.store.plugins("", PLUGINS, &visit.reader()).await?;
+    let others = unbound(&web, "", PLUGINS).await?;
     let body = html! {
         h1 { "Plugins" }
         (search_form(""))
-        (plugin_list(&plugins))
+        (plugin_list(&plugins, &others))
         @if plugins.len() == PLUGINS as usize { p.small { "These are the first " (PLUGINS) ". Search for others." } }
     };
     let frame = Frame {
@@ -201,9 +206,24 @@ pub(super) fn named(build: &Build) -> String {
     }
 }
 
-/// A list of plugins.
-pub(super) fn plugin_list(plugins: &[BoundSource]) -> Markup {
-    if plugins.is_empty() {
+/// At most `limit` plugins whose name has `word` in it, which hosts get and which no repository is bound to.
+async fn unbound(web: &Web, word: &str, limit: u32) -> Result<Vec<PluginId>, Fault> {
+    let (repository, shelf) = (web.repository.clone(), Arc::clone(&web.shelf));
+    let permit = web.readers.acquire().await;
+    let read = tokio::task::spawn_blocking(move || repository.highest(&shelf)).await;
+    drop(permit);
+    let highest = read.map_err(|_| Fault::slow())??;
+    let word = word.to_lowercase();
+    let ids = highest
+        .keys()
+        .filter_map(|package| PluginId::of_package(package));
+    let ids = ids.filter(|plugin| plugin.to_string().contains(&word));
+    Ok(web.store.unbound(ids, limit as usize).await?)
+}
+
+/// A list of plugins: those with a repository, and others.
+pub(super) fn plugin_list(plugins: &[BoundSource], others: &[PluginId]) -> Markup {
+    if plugins.is_empty() && others.is_empty() {
         return nothing("There is no plugin here yet.");
     }
     html! {
@@ -213,6 +233,14 @@ pub(super) fn plugin_list(plugins: &[BoundSource]) -> Markup {
                     a.row href={ "/plugins/" (one.source.plugin) } {
                         span.what { b { (one.source.plugin) } " " span.dim { "by " (one.partner) @if one.private { " · private" } } }
                         span.when { (one.source.url) }
+                    }
+                }
+            }
+            @for one in others {
+                li {
+                    a.row href={ "/plugins/" (one) } {
+                        span.what { b { (one) } }
+                        span.when { "imported, or published by hand" }
                     }
                 }
             }

@@ -32,7 +32,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::model::{Channel, FarmName};
 use crate::queue::{Forecaster, Live};
-use crate::repo::{Repository, Writer};
+use crate::repo::{Repository, Shelf, Writer};
 use crate::sandbox::Engine;
 use crate::store::Store;
 use crate::upkeep::Notices;
@@ -70,6 +70,8 @@ pub struct Web {
     pub builds: PathBuf,
     /// What is published.
     pub repository: Repository,
+    /// What was read of it.
+    pub shelf: Arc<Shelf>,
     /// Who changes that, for everybody in this process.
     pub writer: Writer,
     /// What the operator has to know.

@@ -41,7 +41,7 @@ pub(super) async fn show(
         }
         @if own { (for_its_partner(&web, &namespace, &partner).await?) }
         div.columns {
-            section aria-labelledby="plugins" { h2 #plugins { "Plugins" } (plugin_list(&plugins)) }
+            section aria-labelledby="plugins" { h2 #plugins { "Plugins" } (plugin_list(&plugins, &[])) }
             section aria-labelledby="builds" { h2 #builds { "Builds" } (build_list(&builds, now())) }
         }
     };

@@ -41,7 +41,7 @@ pub(super) async fn show(
     name: Path<(String, String)>,
 ) -> Result<Response, Fault> {
     let plugin = named(name)?;
-    let row = find(&web, &visit, &plugin).await?;
+    let row = web.store.shown_source(&plugin, &visit.reader()).await?;
     let filter = Filter {
         plugin: Some(plugin.clone()),
         reader: visit.reader(),
@@ -50,10 +50,15 @@ pub(super) async fn show(
     };
     let builds = web.store.builds(&filter).await?;
     let (entries, pending) = published(&web, plugin.package()).await?;
-    let releases = visit
-        .viewer
-        .as_ref()
-        .filter(|viewer| viewer.may(Scope::Release, &plugin.namespace, &row.partner));
+    // What is published and bound to nothing is everybody's to see; what is bound and not shown is not.
+    let unbound = row.is_none() && web.store.bound_source(&plugin).await?.is_none();
+    if row.is_none() && (entries.is_empty() || !unbound) {
+        return Err(Fault::missing("plugin"));
+    }
+    let releases = visit.viewer.as_ref().filter(|viewer| {
+        let partner = row.as_ref().map(|row| &row.partner);
+        partner.is_some_and(|partner| viewer.may(Scope::Release, &plugin.namespace, partner))
+    });
     let newest = entries.last();
     let description = newest.and_then(|entry| description(&entry.published.stanza));
     let body = html! {
@@ -74,7 +79,7 @@ pub(super) async fn show(
         }
         div.columns {
             section aria-labelledby="builds" { h2 #builds { "Builds" } (build_list(&builds, now())) }
-            section aria-labelledby="source" { h2 #source { "Source" } (source(&row)) }
+            section aria-labelledby="source" { h2 #source { "Source" } (source(row.as_ref())) }
         }
         section aria-labelledby="badge" {
             h2 #badge { "Badge" }
@@ -188,7 +193,10 @@ fn channels(web: &Web, entry: &Entry) -> Markup {
     }
 }
 
-fn source(row: &BoundSource) -> Markup {
+fn source(row: Option<&BoundSource>) -> Markup {
+    let Some(row) = row else {
+        return nothing("It was imported, or published by hand: no repository is bound to it.");
+    };
     html! {
         dl.facts {
             div { dt { "Repository" } dd { code.wide { (row.source.url) } } }

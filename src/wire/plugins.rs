@@ -12,8 +12,8 @@ pub struct Plugin {
     pub package: String,
     /// Whose it is.
     pub partner: Option<String>,
-    /// The repository that it comes from.
-    pub url: String,
+    /// The repository that it comes from; none for one that was imported, or published by hand.
+    pub url: Option<String>,
     /// Its folder in it, unless it is the root.
     pub subdirectory: Option<String>,
     /// Whether it is shown to its partner and to auditors alone.

@@ -86,6 +86,17 @@ async fn a_circle_is_refused_by_its_name() {
         result["message"],
         "it depends on itself: demo/three -> demo/one -> demo/two -> demo/three"
     );
+    // What is private is named to nobody who may not see it.
+    let hidden = submit(&service, &token, "hidden", &["open"]);
+    service.wait(&hidden, &["parked"]);
+    let private = ["source", "private", "demo/hidden"];
+    service.farm.run(&private).succeeds();
+    let open = submit(&service, &token, "open", &["hidden"]);
+    let refused = service.wait(&open, &["failed"]);
+    assert_eq!(
+        refused["result"]["message"],
+        "it depends on itself: demo/open -> a private plugin -> demo/open"
+    );
     // The others can go on, once it does not depend on them any more.
     let why = service.get(&format!("/builds/{second}/why")).json();
     let words = format!("demo/three, whose build {third} is failed");

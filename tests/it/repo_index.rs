@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use plugfarm::model::Target;
 use plugfarm::repo::Publishable;
 
-use crate::repo_apt::{Host, hello, lab, publish};
+use crate::repo_apt::{hello, lab, publish};
+use crate::repo_host::Host;
 use crate::repo_lab::{Lab, Package, clock, files, suite};
 
 /// Publishes `n` packages at once, with paragraphs of `padding` bytes more than they need.

@@ -13,7 +13,7 @@ use plugfarm::sign::verify_in_release;
 
 use crate::fault_proxy::{Fault, FaultProxy};
 use crate::object_store::{BUCKET, ObjectStore, with_credentials};
-use crate::repo_apt::Host;
+use crate::repo_host::Host;
 use crate::repo_lab::{DAY, Lab, Package, clock, publish_in, read_strictly_from, settings, suite};
 
 const PREFIX: &str = "farms/local";

@@ -10,8 +10,9 @@ use plugfarm::model::{FarmName, Target, Timestamp};
 use plugfarm::sign::Keys;
 
 use crate::farm::{Ran, TestFarm};
-use crate::repo_apt::{Host, PACKAGE, hello, index_files, lab, publish};
+use crate::repo_apt::{PACKAGE, hello, index_files, lab, publish};
 use crate::repo_crash::publisher_of;
+use crate::repo_host::Host;
 use crate::repo_lab::{self, Lab, Package, clock};
 
 /// What a host must never see.

@@ -6,7 +6,8 @@ use plugfarm::model::Target;
 use plugfarm::repo::Repository;
 use plugfarm::sign::Keys;
 
-use crate::repo_apt::{Host, hello, lab, publish};
+use crate::repo_apt::{hello, lab, publish};
+use crate::repo_host::Host;
 use crate::repo_lab::{Lab, clock, open, publish_in, suite};
 
 const URL: &str = "http://127.0.0.1:8000";

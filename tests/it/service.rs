@@ -258,3 +258,41 @@ async fn the_apis_document_is_valid_in_somebody_elses_eyes() {
     let judged = Command::new(validator).arg(document).output().unwrap();
     assert!(judged.status.success(), "{judged:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_logged_of_a_build_says_which_one() {
+    let mut service = Service::new("").await;
+    let urls = ["one", "two"].map(|name| service.repository("helloworld", name));
+    let file = service.folder().join("log.json");
+    service.start_with_log(&file);
+    let token = service.partner();
+    let ids = urls.map(|url| {
+        let plugin = format!("demo/{}", url.rsplit('/').next().unwrap());
+        let asked = json!({ "url": url, "plugin": plugin });
+        let submitted = service.post("/builds", &token, &asked).json();
+        submitted["id"].as_str().unwrap().to_owned()
+    });
+    for id in &ids {
+        service.wait(id, &["succeeded"]);
+    }
+    service.stop();
+    let log = fs::read_to_string(&file).unwrap();
+    let lines = log
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let (mut about, mut stages) = ([0, 0], 0);
+    for line in lines {
+        let span = &line["span"];
+        let of = ids.iter().position(|id| span["build.id"] == **id);
+        let target = line["target"].as_str().unwrap();
+        if target.starts_with("plugfarm::pipeline") {
+            let of = of.unwrap_or_else(|| panic!("no build: {line}"));
+            about[of] += 1;
+            assert!(span["attempt.id"].is_string(), "{line}");
+        }
+        stages += usize::from(line["fields"]["message"] == "stage ended");
+    }
+    assert!(stages >= 12 && stages % 2 == 0, "{stages}");
+    assert_eq!(about[0], about[1], "{about:?}");
+}

@@ -183,11 +183,21 @@ impl Service {
 
     /// Serves, and waits until it answers.
     pub(crate) fn start(&mut self) {
+        self.begin(&[], Stdio::inherit());
+    }
+
+    /// Likewise; what it logs goes to a file, as JSON.
+    pub(crate) fn start_with_log(&mut self, file: &Path) {
+        let log = fs::File::create(file).unwrap();
+        self.begin(&["--json", "--log=info,plugfarm=debug"], log.into());
+    }
+
+    fn begin(&mut self, arguments: &[&str], log: Stdio) {
         let listen = format!("--listen={}", self.address);
         let process = self
-            .command(&["serve", &listen])
+            .command(&[&["serve", &listen], arguments].concat())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn();
         self.process = Some(process.unwrap());
         let began = Instant::now();

@@ -40,9 +40,14 @@ fn beside(app: &App) -> Vec<String> {
 
 pub(in crate::cli) async fn restore(app: &App, from: &Path) -> anyhow::Result<Answer> {
     let restored = backup::restore(from, app.data())?;
-    let store = app.store().await?;
-    let rows = restored.settle(&store).await?;
-    store.close().await;
+    let elsewhere = match app.config.serve.database {
+        Some(_) => Some(app.store().await?),
+        None => None,
+    };
+    let rows = restored.settle(elsewhere.as_ref()).await?;
+    if let Some(store) = elsewhere {
+        store.close().await;
+    }
     let place = app.data().display();
     let message = format!("the farm is in {place} again, with {rows} rows of its state");
     let next = "now: `plugfarm doctor`, `plugfarm images build`, `plugfarm repo check`; then `plugfarm serve` goes on with every \

@@ -44,7 +44,7 @@ fn detailed(plugin: &DetailedPlugin) -> Vec<String> {
     let mut lines = vec![
         format!("plugin    {}", own.plugin),
         format!("package   {}", own.package),
-        format!("source    {}", own.url),
+        format!("source    {}", own.url.as_deref().unwrap_or("not known")),
     ];
     lines.extend(plugin.versions.iter().flat_map(version));
     lines.extend(plugin.pending.iter().map(|one| {

@@ -108,6 +108,7 @@ async fn keeps_its_promises(store: &Store) {
     pages::a_session_ends_with_its_token(store).await;
     pages::pages_find_what_there_is(store).await;
     pages::failures_are_counted_by_blame(store).await;
+    queue::endings_say_whose_they_were_and_who_waits(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustix::fs::statvfs;
 use tokio::net::TcpListener;
@@ -10,12 +11,13 @@ use tokio::net::TcpListener;
 use super::{Examined, State, good, missing, warning};
 use crate::app::App;
 use crate::cli::commands::key;
-use crate::http::{Client, Reach};
+use crate::http::{Client, Reach, Request};
 use crate::import::{Origin, look};
 use crate::model::Timestamp;
 use crate::notify::mail_program;
 use crate::secrets::Secrets;
-use crate::store::{Standing, Store};
+use crate::sign::Vault;
+use crate::store::{DATABASE, Standing, Store};
 use crate::wire::Status;
 
 /// The least free bytes with which a farm builds for some time, and with which it builds at all.
@@ -24,6 +26,8 @@ const ROOM: [u64; 2] = [5 << 30, 1 << 30];
 const FILES: u64 = 100_000;
 /// The most bytes of what a farm says of itself.
 const MAX_STATUS: u64 = 1 << 20;
+/// How long it has to say that.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Looks at what serving needs. On a machine that has never served, what is missing is only worth knowing.
 pub(super) async fn examine(app: &App, now: Timestamp) -> Vec<Examined> {
@@ -49,7 +53,7 @@ pub(super) async fn examine(app: &App, now: Timestamp) -> Vec<Examined> {
 async fn state(app: &App) -> (Vec<Examined>, Option<Store>) {
     const WHAT: &str = "database";
     let url = app.config.serve.database.as_deref();
-    let path = app.data().join("farm.sqlite");
+    let path = app.data().join(DATABASE);
     let (place, standing) = match url {
         Some(url) => (
             "PostgreSQL".to_owned(),
@@ -159,9 +163,14 @@ async fn serves(address: SocketAddr) -> Option<String> {
         here.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
     let url = format!("http://{here}/status").parse().ok()?;
-    let answer = Client::new(Reach::Anywhere).ok()?.get(&url).await.ok()??;
-    let text = answer.bytes(MAX_STATUS).await.ok()?;
-    let status: Status = serde_json::from_slice(&text).ok()?;
+    let asked = async {
+        let client = Client::new(Reach::Anywhere).ok()?;
+        let answer = client.send(Request::get(url)).await.ok()?;
+        let text = answer.bytes(MAX_STATUS).await.ok()?;
+        serde_json::from_slice::<Status>(&text).ok()
+    };
+    // What says nothing is no farm of this machine's.
+    let status = tokio::time::timeout(PATIENCE, asked).await.ok()??;
     Some(status.farm)
 }
 
@@ -212,6 +221,20 @@ fn mail(app: &App) -> Option<Examined> {
 async fn secrets(app: &App, store: &Store) -> Examined {
     const WHAT: &str = "secrets";
     const MEND: &str = "restore secrets/vault.key from the backup that the state comes from, or set the secrets anew";
+    // Looking makes no new key: with that, the old secrets would be lost without a word.
+    if !Vault::is_in(&app.secrets_folder()) {
+        return match store.sealed().await {
+            Ok(sealed) if sealed.is_empty() => good(WHAT, "none are sealed yet".to_owned()),
+            Ok(sealed) => {
+                let count = sealed.len();
+                let words = format!(
+                    "secrets/vault.key is not there, and {count} cannot be opened without it"
+                );
+                missing(WHAT, words, MEND)
+            }
+            Err(error) => missing(WHAT, error.to_string(), error.hint()),
+        };
+    }
     let vault = match app.vault() {
         Ok(vault) => vault,
         Err(error) => return missing(WHAT, error.to_string(), MEND),
