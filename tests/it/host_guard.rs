@@ -177,6 +177,16 @@ fn only_root_and_the_agents_user_are_let_in() {
     assert_eq!(turned_away.stdout, "");
     assert!(lab.log().contains("turned somebody away"));
     assert_eq!(lab.installed("hello"), "");
+    // In a folder that others write to, something else could be put in the socket's place.
+    let elsewhere = lab
+        .host
+        .run("plugfarm-host helper --socket /tmp/helper.sock");
+    assert_eq!(elsewhere.code, 3);
+    assert!(
+        elsewhere.stderr.contains("must be root's"),
+        "{}",
+        elsewhere.stderr
+    );
     let as_root = format!("python3 /usr/local/bin/ask.py <<'END'\n{request}\nEND");
     assert!(
         lab.host

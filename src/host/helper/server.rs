@@ -1,7 +1,7 @@
 //! The helper's side of the socket.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +66,12 @@ pub enum ServeError {
         /// The socket.
         socket: PathBuf,
     },
+    /// Others could put something else in the socket's place, whose owner and rights would be changed then.
+    #[error("{path}, the folder of the socket, must be root's, and nobody else may write to it")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The socket or a folder cannot be made.
     #[error("cannot make {path}: {source}")]
     Make {
@@ -107,12 +113,16 @@ impl Server {
         let socket = &settings.socket;
         let folder = socket.parent().unwrap_or(Path::new("/"));
         fs_err::create_dir_all(folder).map_err(make(folder))?;
-        let runtime = settings.runtime.clone();
-        private_folder(&runtime).map_err(make(&runtime))?;
+        if !is_roots(folder).map_err(make(folder))? {
+            let path = folder.to_owned();
+            return Err(ServeError::Folder { path });
+        }
         if std::os::unix::net::UnixStream::connect(socket).is_ok() {
             let socket = socket.clone();
             return Err(ServeError::Taken { socket });
         }
+        let runtime = settings.runtime.clone();
+        private_folder(&runtime).map_err(make(&runtime))?;
         let listener = listen(socket, account.as_ref()).map_err(make(socket))?;
         let machine = Machine {
             apt,
@@ -358,6 +368,12 @@ fn listen(socket: &Path, account: Option<&Account>) -> io::Result<UnixListener> 
     std::os::unix::fs::chown(socket, Some(0), group)?;
     fs_err::set_permissions(socket, std::fs::Permissions::from_mode(mode))?;
     Ok(listener)
+}
+
+/// Whether a folder is root's, and nobody else may write to it.
+fn is_roots(folder: &Path) -> io::Result<bool> {
+    let found = fs_err::metadata(folder)?;
+    Ok(found.uid() == 0 && found.mode() & 0o022 == 0)
 }
 
 /// A folder that is root's alone, empty.
