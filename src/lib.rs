@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod deb;
+pub mod dist;
 pub mod evidence;
 pub mod forge;
 pub mod host;

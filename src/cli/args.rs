@@ -2,6 +2,7 @@
 
 mod exchange;
 mod farm;
+mod package;
 mod release;
 mod repo;
 mod service;
@@ -20,6 +21,7 @@ pub(super) use farm::{
     BuildsArgs, BuildsCommand, Elsewhere, FarmArgs, FarmSourceArgs, PluginsArgs, PluginsCommand,
     SourceCommand, SubmitArgs,
 };
+pub(super) use package::PackageArgs;
 pub(super) use release::{DecisionArgs, Named, PhaseArgs, PromoteArgs, RollbackArgs, WithdrawArgs};
 pub(super) use repo::{ImportArgs, RepoCommand};
 pub(super) use service::{

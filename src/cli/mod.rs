@@ -116,6 +116,7 @@ async fn elsewhere(command: &Elsewhere, json: bool) -> anyhow::Result<Answer> {
         Elsewhere::Plugins(arguments) => commands::plugins::run(arguments).await,
         Elsewhere::Channels(farm) => commands::channels::run(farm).await,
         Elsewhere::Completions { shell } => commands::shell::completions(*shell),
+        Elsewhere::Package(arguments) => commands::package::run(arguments),
         Elsewhere::Man { to } => commands::shell::man(to),
     }
 }

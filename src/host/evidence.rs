@@ -14,7 +14,7 @@ use crate::model::{DebianVersion, Sha256};
 use crate::repo::{attestation_path, evidence_path};
 
 /// Where it is kept. The folder is root's: what root writes must be nobody else's to redirect.
-pub const FOLDER: &str = "/var/lib/plugfarm/evidence";
+pub const FOLDER: &str = "/var/lib/plugfarm-host-evidence";
 
 /// The names of the two files of a package.
 const STATEMENT: &str = "statement.intoto.jsonl";

@@ -12,8 +12,11 @@ use crate::evidence::ImportOrigin;
 use crate::model::{DebianVersion, Sha256, Sha256Writer, Timestamp};
 use crate::repo::Importable;
 
-/// What plugins' packages are called. The farm's keyring package lets hosts take nothing else from the farm.
+/// What plugins' packages are called. The farm's keyring package lets hosts take nothing from the farm but these and
+/// plugfarm's own.
 const PLUGINS: &str = "wazo-plugind-";
+/// The packages of the agent, which nobody's farm builds.
+const AGENT: &[&str] = &["plugfarm-host", "plugfarm-host-wazo-plugind"];
 
 /// The largest package that is taken, in bytes.
 const MAX_PACKAGE: u64 = 2 << 30;
@@ -139,8 +142,8 @@ pub(super) async fn read(
 }
 
 fn is_for_hosts(found: &Found) -> bool {
-    let name = found.package.strip_prefix(PLUGINS);
-    name.is_some_and(|name| !name.is_empty())
+    let plugin = found.package.strip_prefix(PLUGINS);
+    (plugin.is_some_and(|name| !name.is_empty()) || AGENT.contains(&found.package.as_str()))
         && ["all", "amd64"].contains(&found.architecture.as_str())
 }
 

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("repo", 2),
     ("store", 2),
     ("client", 2),
+    ("dist", 2),
     ("wazo", 3),
     ("listen", 3),
     ("bus", 2),

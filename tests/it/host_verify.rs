@@ -88,7 +88,7 @@ fn edited_configuration_is_told_and_is_no_difference() {
 fn evidence_that_is_missing_or_changed_proves_nothing() {
     let lab = installed("bookworm");
     let folder = format!(
-        "/var/lib/plugfarm/evidence/{}/{}",
+        "/var/lib/plugfarm-host-evidence/{}/{}",
         package("hello"),
         lab.packaged("1.0")
     );

@@ -62,6 +62,7 @@ mod load;
 mod notify;
 mod notify_bus;
 mod object_store;
+mod packages;
 mod pages;
 mod pages_lab;
 mod pages_people;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 
 use super::exchange::ExchangeCommand;
+use super::package::PackageArgs;
 use crate::config::environment;
 use crate::model::{BuildId, Channel, InvalidValue, Namespace, PluginId, Priority, Target};
 
@@ -29,6 +30,8 @@ pub(in crate::cli) enum Elsewhere {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Make the Debian packages of plugfarm itself
+    Package(PackageArgs),
     /// Write a manual page for every command
     Man {
         /// The folder to write to

@@ -12,6 +12,7 @@ pub(super) mod images;
 pub(super) mod import;
 pub(super) mod key;
 pub(super) mod notify;
+pub(super) mod package;
 pub(super) mod people;
 pub(super) mod phase;
 pub(super) mod plugins;

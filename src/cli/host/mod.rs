@@ -47,6 +47,12 @@ enum Command {
     },
 }
 
+/// The whole command, for manuals and shells.
+pub(in crate::cli) fn command() -> clap::Command {
+    use clap::CommandFactory as _;
+    Cli::command()
+}
+
 /// Runs the command that the process was called with.
 #[must_use]
 pub fn main() -> ExitCode {
