@@ -9,6 +9,7 @@ mod limits;
 mod raw;
 mod raw_exchange;
 mod raw_keep;
+mod raw_limits;
 mod raw_load;
 mod raw_s3;
 mod raw_serve;

@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use super::raw_exchange::{RawNotify, RawWatch, check_notify, check_watch};
 use super::raw_keep::{RawKeep, check_keep};
+use super::raw_limits::{RawLimits, check_limits};
 use super::raw_s3::{RawS3, check_s3};
 use super::raw_serve::{RawServe, check_serve};
 use super::{
-    Config, ImagesConfig, Limits, PluginsConfig, RepositoryConfig, SandboxConfig, SignerConfig,
+    Config, ImagesConfig, PluginsConfig, RepositoryConfig, SandboxConfig, SignerConfig,
     SourceConfig, SourceLimits,
 };
 use crate::model::{Channel, FarmName};
@@ -60,23 +61,6 @@ struct RawConfig {
     serve: RawServe,
     watch: RawWatch,
     notify: RawNotify,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct RawLimits {
-    memory: Option<ByteSize>,
-    cpus: Option<f64>,
-    processes: Option<u64>,
-    open_files: Option<u64>,
-    scratch: Option<ByteSize>,
-    disk: Option<ByteSize>,
-    inodes: Option<u64>,
-    total_time: Option<String>,
-    silence_time: Option<String>,
-    log: Option<ByteSize>,
-    tree: Option<ByteSize>,
-    entries: Option<u64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -233,45 +217,6 @@ fn channels(channels: Vec<Channel>) -> Result<Vec<Channel>, ConfigError> {
             "it must name at least one channel, none twice, and none of a preview",
         ))
     }
-}
-
-fn check_limits(raw: RawLimits) -> Result<Limits, ConfigError> {
-    let defaults = Limits::default();
-    let bytes = |value: Option<ByteSize>, default| value.map_or(default, |size| size.as_u64());
-    let limits = Limits {
-        memory: bytes(raw.memory, defaults.memory),
-        cpus: raw.cpus.unwrap_or(defaults.cpus),
-        processes: raw.processes.unwrap_or(defaults.processes),
-        open_files: raw.open_files.unwrap_or(defaults.open_files),
-        scratch: bytes(raw.scratch, defaults.scratch),
-        disk: bytes(raw.disk, defaults.disk),
-        inodes: raw.inodes.unwrap_or(defaults.inodes),
-        total_time: duration("limits.total_time", raw.total_time)?.unwrap_or(defaults.total_time),
-        silence_time: duration("limits.silence_time", raw.silence_time)?
-            .unwrap_or(defaults.silence_time),
-        log: bytes(raw.log, defaults.log),
-        tree: bytes(raw.tree, defaults.tree),
-        entries: raw.entries.unwrap_or(defaults.entries),
-    };
-    if !(0.1..=1024.0).contains(&limits.cpus) {
-        return Err(value_error(
-            "limits.cpus",
-            "it must be between 0.1 and 1024",
-        ));
-    }
-    if limits.memory < 64 << 20 {
-        return Err(value_error(
-            "limits.memory",
-            "no build runs in less than 64MiB",
-        ));
-    }
-    if limits.processes < 16 {
-        return Err(value_error(
-            "limits.processes",
-            "no build runs with less than 16",
-        ));
-    }
-    Ok(limits)
 }
 
 fn check_source(raw: RawSource) -> Result<SourceConfig, ConfigError> {

@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_secs(30);
 /// What was used longer ago than this, in seconds, counts for nothing.
 pub const MEMORY: i64 = 48 * 3600;
-/// How long attempts have to end when the farm stops.
+/// How long attempts have to end with the farm.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// How the queue is worked off.
