@@ -4,7 +4,7 @@
 //! Run it with `cargo bench --profile dev --bench burst -- 1000`; one JSON object goes to standard output, times in
 //! milliseconds. A cycle is what a build needs of the engine at least, for each of its two containers, one of which has a
 //! network to fetch by: it is made, started, waited for, read from and removed. As many cycles run at once as builds do, and
-//! as many in all: half of them before the builds, half of them after.
+//! as many in all, unless a second number says how many: half of them before the builds, half of them after.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -52,13 +52,16 @@ struct Partner {
 }
 
 fn main() {
-    let words = std::env::args().skip(1);
-    let builds = words.filter_map(|word| word.parse().ok()).next();
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|word| word.parse().ok());
+    let builds = numbers.next().unwrap_or(1000);
+    let cycles = numbers.next().unwrap_or(builds);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    println!("{}", runtime.block_on(measure(builds.unwrap_or(1000))));
+    println!("{}", runtime.block_on(measure(builds, cycles)));
 }
 
-async fn measure(builds: usize) -> Value {
+async fn measure(builds: usize, wanted: usize) -> Value {
     let limits = "requests_per_minute: 1000000, submissions_per_minute: 1000000, queued_per_partner: 1000000";
     let settings = format!("serve: {{workers: {WORKERS}, limits: {{{limits}}}}}\n");
     let mut service = Service::new(&settings).await;
@@ -66,7 +69,7 @@ async fn measure(builds: usize) -> Value {
         .map(|number| partner(&service, number, builds / PARTNERS))
         .collect();
     service.start();
-    let half = (builds / 2).max(1);
+    let half = (wanted / 2).max(1);
     let before = cycles(&service, half);
 
     let (mut submits, mut ids) = (Samples::default(), Vec::new());
