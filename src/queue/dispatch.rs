@@ -184,21 +184,19 @@ impl Dispatcher {
 
     /// Begins what may begin.
     async fn begin_all(self: &Arc<Self>) -> Result<(), StoreError> {
-        let workers = self.settings.workers;
-        // While one is signed and published, which waits for disks and for others, the next one has its container.
-        while self.live.len() < workers + self.live.leaving().min(workers) {
-            let limits = Limits {
-                workers: workers + self.live.leaving().min(workers),
-            };
+        loop {
+            let workers = self.live.places(self.settings.workers);
+            if self.live.len() >= workers {
+                return Ok(());
+            }
             let now = now();
             let since = Timestamp::from_seconds(now.seconds() - MEMORY);
             let view = self.store.queue(since).await?;
-            let Some(build) = decide(&view, limits, now) else {
+            let Some(build) = decide(&view, Limits { workers }, now) else {
                 return Ok(());
             };
             self.begin(&build).await?;
         }
-        Ok(())
     }
 
     async fn begin(self: &Arc<Self>, id: &BuildId) -> Result<(), StoreError> {

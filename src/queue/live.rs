@@ -115,10 +115,12 @@ impl Live {
         }
     }
 
-    /// How many builds need no container any more.
-    pub(super) fn leaving(&self) -> usize {
+    /// How many builds may run at once when `workers` of them may have a container: while one is signed and published, which
+    /// waits for disks and for others, the next one begins. Never more than twice as many, however long publishing takes.
+    pub(super) fn places(&self, workers: usize) -> usize {
         let entries = lock(&self.0);
-        entries.values().filter(|entry| !entry.sandboxed).count()
+        let leaving = entries.values().filter(|entry| !entry.sandboxed).count();
+        workers + leaving.min(workers)
     }
 
     /// Whether a build runs here.
@@ -153,6 +155,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_that_needs_no_container_makes_place_for_another() {
+        let live = Live::default();
+        let builds: Vec<_> = (1..=5)
+            .map(|number| BuildId::from_uuid(uuid::Uuid::from_u128(number)))
+            .collect();
+        for build in &builds {
+            live.begin(build, Arc::new(LiveLog::new(1)), Canceller::new().0);
+        }
+        assert_eq!(live.places(2), 2);
+        live.leave_sandbox(&builds[0]);
+        assert_eq!(live.places(2), 3);
+        for build in &builds {
+            live.leave_sandbox(build);
+        }
+        assert_eq!(
+            live.places(2),
+            4,
+            "a repository that stands still is not waited at by all"
+        );
+        for build in &builds {
+            live.end(build);
+        }
+        assert_eq!(live.places(2), 2);
+    }
 
     #[tokio::test]
     async fn whoever_reads_a_log_hears_of_each_line_and_of_the_end() {

@@ -32,7 +32,7 @@ pub(super) async fn show(web: State, visit: Visit) -> Result<Response, Fault> {
     let body = html! {
         h1 { "Queue" }
         p.lede {
-            "The farm runs " (count(web.workers as u64, "build", "builds")) " at once. "
+            "The farm has containers for " (count(web.workers as u64, "build", "builds")) " at once; while one is published, the next one begins. "
             "Whoever has used least of their share is next; so nobody waits for ever, however much somebody else submits."
         }
         div #queue data-refresh="5" {

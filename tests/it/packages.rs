@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use crate::channels_lab::Farm;
 use crate::farm::{Host, Ran, TestFarm, docker};
 use crate::foreign_lab::{Foreigner, Served};
+use crate::repo_import::import;
 
 /// The packages, made once of the programs under test.
 struct Packages {
@@ -245,22 +246,7 @@ fn hosts_install_the_agent_from_a_farm_that_has_imported_it() {
         .map(|entry| entry.unwrap().path())
         .collect();
     let served = Served::folder(&other.aptly(&debs));
-    let key = other.key();
-    let arguments = [
-        "repo",
-        "import",
-        &served.url,
-        "--suite",
-        "stable",
-        "--to",
-        "bookworm",
-    ];
-    let named = ["--key", key.to_str().unwrap(), "--by", "alice", "--json"];
-    let done = farm
-        .farm
-        .run(&[&arguments[..], &named].concat())
-        .succeeds()
-        .json();
+    let done = import(&farm, &other, &served.url, &[]).succeeds().json();
     assert_eq!(done["imported"].as_array().unwrap().len(), 2);
     assert_eq!(done["left_out"], serde_json::json!(["plugfarm"]));
 

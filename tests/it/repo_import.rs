@@ -13,6 +13,7 @@ use crate::repo_lab::files;
 
 pub(crate) const PLUGIN: &str = "wazo-plugind-old-demo";
 
+/// Imports the suite `stable` of the repository at `origin` for bookworm.
 pub(crate) fn import(farm: &Farm, other: &Foreigner, origin: &str, more: &[&str]) -> Ran {
     let key = other.key();
     let arguments = [

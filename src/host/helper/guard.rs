@@ -101,10 +101,15 @@ fn judge(folder: &Path, input: impl Read) -> Result<(), GuardError> {
         .map_err(io::Error::other)
         .map_err(unreadable("its plan"))?;
     let mut text = String::new();
-    let mut limited = input.take(MAX_INPUT);
+    let mut limited = input.take(MAX_INPUT + 1);
     limited
         .read_to_string(&mut text)
         .map_err(unreadable("what apt is about to do"))?;
+    if text.len() as u64 > MAX_INPUT {
+        // What is not read is not judged.
+        let reason = format!("apt is about to do more than {MAX_INPUT} bytes say; do it in parts");
+        return Err(GuardError::Refused { reason });
+    }
     // Version 3: a line with the version, apt's configuration, an empty line, and an action a line.
     let actions = text.strip_prefix("VERSION 3\n");
     let actions = actions.and_then(|text| text.split_once("\n\n"));
@@ -209,6 +214,18 @@ mod tests {
         assert!(
             missing.starts_with("the guard cannot read /nowhere/a.deb"),
             "{missing}"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_read_whole_is_refused() {
+        let line = "libc6 1 amd64 same < 2 amd64 same **CONFIGURE**\n";
+        let many = usize::try_from(MAX_INPUT).unwrap() / line.len();
+        let other = "wazo-plugind-b-demo - - none < 1.0 all none PATH\n";
+        let refused = said(&format!("{}{line}{other}", line.repeat(many)));
+        assert_eq!(
+            refused,
+            "apt is about to do more than 67108864 bytes say; do it in parts"
         );
     }
 
