@@ -1,4 +1,4 @@
-//! Who asks: whoever has a token that the farm gave out.
+//! Who asks: whoever has a token that the farm gave out, or one of the wazo-auth that it believes.
 
 use std::sync::Arc;
 
@@ -12,18 +12,25 @@ use crate::model::{Actor, Namespace, PluginId, Scope, Sha256};
 use crate::pipeline::now;
 use crate::store::{NewToken, Reader, Token};
 
+/// The header that callers with a token of a wazo-auth send it in, as to all of Wazo's services.
+const WAZO_TOKEN: &str = "x-auth-token";
+
 /// Whoever asks, by their token.
-pub(super) struct Caller(Token);
+pub(super) struct Caller {
+    token: Token,
+    /// Whether the farm gave the token out.
+    ours: bool,
+}
 
 impl Caller {
     /// Who it is, for the audit.
     pub(super) fn actor(&self) -> String {
-        self.0.actor()
+        self.token.actor()
     }
 
     /// The partner on whose behalf it asks.
     pub(super) fn partner(&self) -> Result<&Actor, Problem> {
-        self.0.partner.as_ref().ok_or_else(|| {
+        self.token.partner.as_ref().ok_or_else(|| {
             forbidden(
                 "this token is no partner's",
                 "use a token that was made with --partner",
@@ -38,7 +45,7 @@ impl Caller {
         namespace: &Namespace,
         partner: &Actor,
     ) -> Result<(), Problem> {
-        if self.0.may(scope, namespace, partner) {
+        if self.token.may(scope, namespace, partner) {
             Ok(())
         } else {
             let detail = format!("this token does not allow to {scope} plugins of {namespace}");
@@ -51,17 +58,17 @@ impl Caller {
 
     /// What of what is private it may read.
     pub(super) fn reader(&self) -> Reader {
-        self.0.reader()
+        self.token.reader()
     }
 
     /// Whether the token allows `scope` at all.
     pub(super) fn allows(&self, scope: Scope) -> bool {
-        self.0.allows(scope, None)
+        self.token.allows(scope, None)
     }
 
     /// Refuses what is beyond the token's namespaces: other plugins, or, where it names some, all of the partner's.
     pub(super) fn within(&self, plugin: Option<&PluginId>) -> Result<(), Problem> {
-        let namespaces = &self.0.namespaces;
+        let namespaces = &self.token.namespaces;
         let inside = plugin.is_some_and(|plugin| namespaces.contains(&plugin.namespace));
         if inside || namespaces.is_empty() {
             return Ok(());
@@ -74,7 +81,7 @@ impl Caller {
 
     /// Whether it is the operator's.
     pub(super) fn operates(&self) -> bool {
-        self.0.operates()
+        self.token.operates()
     }
 
     /// Refuses whoever is not the operator.
@@ -88,7 +95,7 @@ impl Caller {
 
     /// Refuses whoever may not manage what is a partner's.
     pub(super) fn must_manage(&self) -> Result<(), Problem> {
-        if self.0.allows(Scope::Manage, None) {
+        if self.token.allows(Scope::Manage, None) {
             return Ok(());
         }
         let hint = "ask the farm's operator for a token that does";
@@ -97,12 +104,12 @@ impl Caller {
 
     /// Who decides, as approvals and the repository's audit log name them.
     pub(super) fn decider(&self) -> Actor {
-        self.0.decider()
+        self.token.decider()
     }
 
     /// Who approves, where several people must: somebody, by name. Whoever shares a token is nobody.
     pub(super) fn approver(&self, approvals: usize) -> Result<Actor, Problem> {
-        self.0.approver(approvals).ok_or_else(|| {
+        self.token.approver(approvals).ok_or_else(|| {
             let words = "this token does not say who holds it, and several people must approve";
             let hint = "ask the farm's operator for a token that was made with --person";
             forbidden(words, hint)
@@ -111,13 +118,13 @@ impl Caller {
 
     /// Whose it is, if it is a partner's.
     pub(super) fn owner(&self) -> Option<&Actor> {
-        self.0.partner.as_ref()
+        self.token.partner.as_ref()
     }
 
     /// Whether it may know of another token, and end it: one that the operator gave a partner knows the partner's, a narrower
     /// one itself and what was made with it.
     pub(super) fn sees(&self, token: &Token) -> bool {
-        let own = &self.0;
+        let own = &self.token;
         let narrow = own.made_with.is_some() || !own.namespaces.is_empty();
         let partners = own.partner.is_some() && token.partner == own.partner;
         let below = token.id == own.id || token.made_with.as_ref() == Some(&own.id);
@@ -129,7 +136,13 @@ impl Caller {
         if self.operates() {
             return Ok(new);
         }
-        let own = &self.0;
+        if !self.ours {
+            // It would go on when wazo-auth has ended the other one.
+            let words = "a token of wazo-auth makes no tokens of the farm";
+            let hint = "make it with a token from the farm's operator";
+            return Err(forbidden(words, hint));
+        }
+        let own = &self.token;
         let hint = "leave it out, or ask the farm's operator for the token";
         let other = |asked: &Option<Actor>, own: &Option<Actor>| asked.is_some() && asked != own;
         if other(&new.partner, &own.partner) || other(&new.person, &own.person) {
@@ -164,7 +177,8 @@ impl FromRequestParts<Arc<Api>> for Viewer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        if parts.headers.contains_key(header::AUTHORIZATION) {
+        let wazo = api.tenants.is_some() && parts.headers.contains_key(WAZO_TOKEN);
+        if wazo || parts.headers.contains_key(header::AUTHORIZATION) {
             let caller = Caller::from_request_parts(parts, api).await?;
             return Ok(Self(caller.reader()));
         }
@@ -185,6 +199,15 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let hint = "send `Authorization: Bearer TOKEN` with a token from the farm's operator";
         let unknown = |detail| Problem::new(StatusCode::UNAUTHORIZED, detail, hint);
         let given = parts.headers.get(header::AUTHORIZATION);
+        if let (None, Some(text), Some(tenants)) =
+            (given, parts.headers.get(WAZO_TOKEN), &api.tenants)
+        {
+            let text = text.to_str();
+            let text = text.map_err(|_| unknown("the token has another form"))?;
+            let token = tenants.caller(text).await?;
+            api.load.token(&token.id)?;
+            return Ok(Self { token, ours: false });
+        }
         let given = given.ok_or_else(|| unknown("this needs a token"))?;
         let secret = given
             .to_str()
@@ -198,6 +221,9 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .await?;
         let found = found.ok_or_else(|| unknown("the token is unknown, or has ended"))?;
         api.load.token(&found.id)?;
-        Ok(Self(found))
+        Ok(Self {
+            token: found,
+            ours: true,
+        })
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
@@ -15,17 +17,21 @@ use super::problem::Problem;
     title = "plugfarm",
     description = "A sandboxed build farm for Wazo plugins",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
-), modifiers(&Bearer), components(schemas(Problem, crate::wire::Grown)))]
+), modifiers(&Schemes), components(schemas(Problem, crate::wire::Grown)))]
 pub(super) struct Document;
 
 /// How a caller says who it is.
-struct Bearer;
+struct Schemes;
 
-impl Modify for Bearer {
+impl Modify for Schemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", scheme);
+        let words = "a token of the wazo-auth that the farm takes tokens of, if it takes any";
+        let value = ApiKeyValue::with_description("X-Auth-Token", words);
+        let scheme = SecurityScheme::ApiKey(ApiKey::Header(value));
+        components.add_security_scheme("wazo_auth", scheme);
     }
 }
 
@@ -66,7 +72,8 @@ fn add_refusals(path: &str, operation: &mut Operation) {
         ("503", "not now; try again"),
         ("504", "it took too long; it may happen yet"),
     ]);
-    if operation.security.is_some() {
+    if let Some(ways) = &mut operation.security {
+        ways.push(SecurityRequirement::new("wazo_auth", [""; 0]));
         refusals.insert("401", "there is no token, or it is worth nothing");
         refusals.insert("403", "the token does not allow it");
     }

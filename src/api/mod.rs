@@ -21,6 +21,7 @@ mod repository;
 mod shapes;
 mod status;
 mod tail;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -54,6 +55,7 @@ use problem::Problem;
 pub use builds::{folder, repository};
 pub use load::Load;
 pub use queue::queue_of;
+pub use tenants::Tenants;
 pub use tokens::{draw, new_token, shown};
 
 /// The most bytes that a request may have.
@@ -100,6 +102,8 @@ pub struct Api {
     pub load: Arc<Load>,
     /// Why what waits does.
     pub forecast: Arc<Forecaster>,
+    /// Whose tokens are taken beside the farm's own.
+    pub tenants: Option<Tenants>,
 }
 
 type State = axum::extract::State<Arc<Api>>;

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::{App, AppError};
-use crate::api::{self, Api, Load};
+use crate::api::{self, Api, Load, Tenants};
 use crate::evidence::Builder;
 use crate::import::Origin;
 use crate::listen;
@@ -112,6 +112,7 @@ impl App {
             notify: self.config.notify.clone(),
             load: Arc::clone(&load),
             forecast: Arc::clone(&forecast),
+            tenants: self.tenants()?,
         };
         let web = Web {
             farm: self.config.farm.clone(),
@@ -172,6 +173,13 @@ impl App {
         builds.shutdown_background();
         drop(alone);
         ended.map(drop)
+    }
+
+    /// Whose tokens are taken beside the farm's own.
+    fn tenants(&self) -> Result<Option<Tenants>, AppError> {
+        let config = self.config.serve.wazo_auth.as_ref();
+        let tenants = config.map(Tenants::new).transpose();
+        tenants.map_err(AppError::listen)
     }
 
     /// How many may be connected.

@@ -14,11 +14,14 @@ mod raw_load;
 mod raw_s3;
 mod raw_serve;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Channel, FarmName};
+use url::Url;
+
+use crate::model::{Actor, Channel, FarmName};
 
 pub use channels::step;
 pub use limits::{Limits, SourceLimits};
@@ -104,6 +107,17 @@ pub struct ServeConfig {
     pub proxies: Vec<IpAddr>,
     /// How much callers may ask of it.
     pub limits: LoadLimits,
+    /// The wazo-auth whose tokens it takes beside its own, if any.
+    pub wazo_auth: Option<WazoTenants>,
+}
+
+/// A wazo-auth whose tokens a farm takes, and on whose behalf those ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WazoTenants {
+    /// The base address of its API, with a slash at its end.
+    pub url: Url,
+    /// The partner that each tenant is, by the tenant's UUID in lower case.
+    pub partners: BTreeMap<String, Actor>,
 }
 
 /// How much callers may ask of the server. An address is an IPv4 address, or the network of an IPv6 address (64 bits).
@@ -321,6 +335,7 @@ impl Default for Config {
                     submissions_per_minute: 300,
                     queued_per_partner: 1000,
                 },
+                wazo_auth: None,
             },
             watch: WatchConfig {
                 every: Duration::from_secs(15 * 60),

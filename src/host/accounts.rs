@@ -4,11 +4,11 @@ use std::io;
 
 /// A user, and the user's own group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Account {
+pub struct Account {
     /// The user's id.
-    pub(super) user: u32,
+    pub user: u32,
     /// The group's id.
-    pub(super) group: u32,
+    pub group: u32,
 }
 
 /// Users cannot be looked up.
@@ -26,7 +26,7 @@ impl Account {
     /// # Errors
     ///
     /// [`AccountError`].
-    pub(super) fn find(name: &str) -> Result<Option<Self>, AccountError> {
+    pub fn find(name: &str) -> Result<Option<Self>, AccountError> {
         let text = fs_err::read("/etc/passwd").map_err(|source| AccountError { source })?;
         Ok(find(&String::from_utf8_lossy(&text), name))
     }

@@ -4,7 +4,7 @@
 //! It keeps no database: what is installed is what dpkg says, and each job is one file. It runs without privileges; what
 //! needs root is asked of the helper.
 
-mod accounts;
+pub mod accounts;
 pub mod api;
 pub mod evidence;
 pub mod helper;

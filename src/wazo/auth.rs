@@ -1,59 +1,28 @@
 //! wazo-auth: whether a token may do something, whose it is, and the agent's own token.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
-use super::cache::Cache;
 use super::local;
 use super::service::{Service, ServiceError};
+use super::tokens::{Denied, Tokens};
 use crate::config::host::{AuthConfig, Credentials, LocalToken, WazoAuth};
 use crate::http::Request;
 use crate::model::printable;
 use crate::sandbox::Cancel;
 
-/// How long a good answer is believed. A token that is revoked goes on to open this long, and not longer.
-const FRESH: Duration = Duration::from_secs(2);
 /// How long the agent's own token is good for, in seconds; as wazo-plugind asks for.
 const EXPIRATION: u64 = 21_600;
 /// How long until the agent asks for its token again: first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(32));
-/// The most characters that a token may have.
-const MAX_TOKEN: usize = 1024;
 /// The most bytes that a key file may have.
 const MAX_KEY: u64 = 64 << 10;
-
-/// Why somebody may not do something.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// There is no such token, or no longer.
-    #[error("the token is unknown or expired")]
-    Unknown,
-    /// The token may not do this, or not for that tenant.
-    #[error("the token may not do this, or not for this tenant")]
-    Refused,
-    /// The token is not one of the master tenant's.
-    #[error("the token belongs to another tenant than this Wazo's own")]
-    Tenant,
-    /// Whose this Wazo is, is not known yet.
-    #[error("the agent has no token of its own yet")]
-    NotReady,
-    /// wazo-auth did not answer.
-    #[error("wazo-auth, {host}:{port}: {error}")]
-    Unreachable {
-        /// Where it was looked for.
-        host: String,
-        /// Likewise.
-        port: u16,
-        /// What happened.
-        error: ServiceError,
-    },
-}
 
 /// What is asked of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +36,6 @@ pub struct Grant<'a> {
     /// Whether it must be one of the master tenant's.
     pub master: bool,
 }
-
-type Asked = (String, String, Option<String>);
 
 /// Who may do what. Clones share what is known.
 #[derive(Debug, Clone)]
@@ -84,8 +51,7 @@ enum Kind {
 struct Wazo {
     config: WazoAuth,
     service: Service,
-    granted: Cache<Asked, ()>,
-    tenants: Cache<String, String>,
+    tokens: Tokens,
     own: Mutex<Option<Own>>,
 }
 
@@ -133,8 +99,7 @@ impl Auth {
             AuthConfig::Wazo(config) => Kind::Wazo(Box::new(Wazo {
                 service: Service::new(config.url.clone())?,
                 config: config.clone(),
-                granted: Cache::new(FRESH),
-                tenants: Cache::new(FRESH),
+                tokens: Tokens::new(&config.url)?,
                 own: Mutex::default(),
             })),
         };
@@ -147,14 +112,7 @@ impl Auth {
     ///
     /// [`Denied`].
     pub async fn check(&self, grant: Grant<'_>) -> Result<(), Denied> {
-        // No token has such a text, and a service need not be asked for it.
-        let strange = |c: char| c.is_control() || c.is_whitespace();
-        if matches!(grant.token, "" | "." | "..")
-            || grant.token.len() > MAX_TOKEN
-            || grant.token.contains(strange)
-        {
-            return Err(Denied::Unknown);
-        }
+        Denied::unless_a_token(grant.token)?;
         match &*self.0 {
             Kind::StandAlone(tokens) => local::check(tokens, grant.token, grant.access),
             Kind::Wazo(wazo) => wazo.check(grant).await,
@@ -197,67 +155,16 @@ impl Auth {
 
 impl Wazo {
     async fn check(&self, grant: Grant<'_>) -> Result<(), Denied> {
-        let asked = (
-            grant.token.to_owned(),
-            grant.access.to_owned(),
-            grant.tenant.map(str::to_owned),
-        );
-        if self.granted.get(&asked, Instant::now()).is_none() {
-            self.ask(&asked).await?;
-            self.granted.put(asked, (), Instant::now());
-        }
+        self.tokens
+            .may(grant.token, grant.access, grant.tenant)
+            .await?;
         if !grant.master {
             return Ok(());
         }
         let master = self.master_tenant().ok_or(Denied::NotReady)?;
-        match self.tenant_of(grant.token).await? == master {
+        match self.tokens.holder(grant.token).await?.tenant == master {
             true => Ok(()),
             false => Err(Denied::Tenant),
-        }
-    }
-
-    async fn ask(&self, (token, access, tenant): &Asked) -> Result<(), Denied> {
-        const SHOWN: &str = "token";
-        let mut query = vec![("scope", access.as_str())];
-        query.extend(tenant.as_deref().map(|tenant| ("tenant", tenant)));
-        let url = self.service.at(&["token", token], &query);
-        let answer = self.service.ask(SHOWN, Request::get(url).head()).await;
-        match answer.map_err(|error| self.unreachable(error))?.0 {
-            200..300 => Ok(()),
-            404 => Err(Denied::Unknown),
-            403 => Err(Denied::Refused),
-            status => Err(self.unreachable(self.service.status(SHOWN, status))),
-        }
-    }
-
-    /// The tenant that a good token belongs to.
-    async fn tenant_of(&self, token: &str) -> Result<String, Denied> {
-        const SHOWN: &str = "token";
-        let key = token.to_owned();
-        if let Some(tenant) = self.tenants.get(&key, Instant::now()) {
-            return Ok(tenant);
-        }
-        let url = self.service.at(&["token", token], &[]);
-        let answer = self.service.ask(SHOWN, Request::get(url)).await;
-        let body = match answer.map_err(|error| self.unreachable(error))? {
-            (200..300, body) => body,
-            // It was good a moment ago.
-            (403 | 404, _) => return Err(Denied::Unknown),
-            (status, _) => return Err(self.unreachable(self.service.status(SHOWN, status))),
-        };
-        let tenant = body.pointer("/data/metadata/tenant_uuid");
-        let tenant = tenant.and_then(Value::as_str).map(str::to_owned);
-        let tenant =
-            tenant.ok_or_else(|| self.unreachable(self.service.form(SHOWN, "a token's tenant")))?;
-        self.tenants.put(key, tenant.clone(), Instant::now());
-        Ok(tenant)
-    }
-
-    fn unreachable(&self, error: ServiceError) -> Denied {
-        Denied::Unreachable {
-            host: self.config.host.clone(),
-            port: self.config.port,
-            error,
         }
     }
 

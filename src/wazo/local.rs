@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::acl::grants;
-use super::auth::Denied;
+use super::tokens::Denied;
 use crate::config::host::LocalToken;
 
 /// Whether one of these is `token`, and may do this.

@@ -1,5 +1,6 @@
-//! Wazo's own services, as a host's agent finds them: wazo-auth says who may do what ([`Auth`]), wazo-confd what version of
-//! Wazo this is ([`Versions`]). What is done with the answers is known above.
+//! Wazo's own services. wazo-auth says who may do what: to a host's agent, which has a token of its own ([`Auth`]), and to a
+//! farm that takes tokens of it ([`Tokens`]). wazo-confd says what version of Wazo a host has ([`Versions`]). What is done with
+//! the answers is known above.
 
 mod acl;
 mod auth;
@@ -8,10 +9,12 @@ mod local;
 mod service;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod version;
 
-pub use auth::{Auth, Denied, Grant};
+pub use auth::{Auth, Grant};
 pub use service::{Service, ServiceError};
+pub use tokens::{Denied, Holder, Tokens};
 pub use version::{NoVersion, Versions};
 
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use plugfarm::model::Sha256;
 use serde_json::{Value, json};
 
 use crate::farm::{Host, Ran, TestFarm, commit, docker, git};
@@ -15,6 +16,19 @@ s.connect("/run/plugfarm-host/helper.sock")
 s.sendall(sys.stdin.buffer.read())
 while data := s.recv(65536):
     sys.stdout.buffer.write(data)
+"#;
+
+/// Opens everything that the agent has.
+pub(crate) const TOKEN: &str = "e5b7a4f0-0000-4000-8000-000000000001";
+
+/// Calls the agent's interface, and prints the status and the body.
+const CALL: &str = r#"import sys, urllib.request, urllib.error
+method, path, body = sys.argv[1:4]
+request = urllib.request.Request("http://127.0.0.1:9503/0.2" + path, body.encode() or None, method=method)
+request.add_header("X-Auth-Token", "TOKEN")
+try: answer = urllib.request.urlopen(request, timeout=10)
+except urllib.error.HTTPError as error: answer = error
+print(answer.status, answer.read().decode())
 "#;
 
 /// A farm, and a host of one release on which the helper listens.
@@ -103,6 +117,33 @@ impl HelperHost {
              echo $! >/run/helper.pid
              for i in $(seq 100); do {answers} && exit 0; sleep 0.1; done
              cat /var/log/helper.log; exit 1"
+        );
+        self.host.run(&start).succeeds();
+    }
+
+    /// Sets the agent up beside the helper, for a local token alone, and starts it.
+    pub(crate) fn agent(&self) {
+        let token = Sha256::of(TOKEN.as_bytes());
+        let config = format!(
+            "bus: {{enabled: false}}\nstand_alone: {{tokens: [{{name: test, sha256: {token}, acl: ['plugind.#']}}]}}\n"
+        );
+        let call = CALL.replace("TOKEN", TOKEN);
+        self.host
+            .run(&format!(
+                "mkdir -p /etc/wazo-plugind /var/lib/plugfarm-host && chown 990:990 /var/lib/plugfarm-host \
+                 && cat >/etc/wazo-plugind/config.yml <<'END'\n{config}END\ncat >/usr/local/bin/call.py <<'END'\n{call}END"
+            ))
+            .succeeds();
+        self.serve();
+    }
+
+    /// Starts the agent as its own user, and waits until it answers.
+    pub(crate) fn serve(&self) {
+        let answers = "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 9503))' 2>/dev/null";
+        let start = format!(
+            "WAZO_VERSION=17.10 setsid plugfarm-host serve --user plugfarm-host >>/var/log/agent.log 2>&1 </dev/null & echo $! >/run/agent.pid
+             for i in $(seq 200); do {answers} && exit 0; sleep 0.1; done
+             cat /var/log/agent.log; exit 1"
         );
         self.host.run(&start).succeeds();
     }

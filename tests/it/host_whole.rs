@@ -2,54 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use plugfarm::model::Sha256;
 use serde_json::{Value, json};
 
 use crate::host_lab::{HelperHost, Plugin};
-
-const TOKEN: &str = "e5b7a4f0-0000-4000-8000-000000000001";
-
-/// Calls the interface, and prints the status and the body.
-const CALL: &str = r#"import sys, urllib.request, urllib.error
-method, path, body = sys.argv[1:4]
-request = urllib.request.Request("http://127.0.0.1:9503/0.2" + path, body.encode() or None, method=method)
-request.add_header("X-Auth-Token", "TOKEN")
-try: answer = urllib.request.urlopen(request, timeout=10)
-except urllib.error.HTTPError as error: answer = error
-print(answer.status, answer.read().decode())
-"#;
 
 struct Whole(HelperHost);
 
 impl Whole {
     fn new(plugins: &[Plugin<'_>]) -> Self {
         let lab = HelperHost::new("bookworm", plugins);
-        let token = Sha256::of(TOKEN.as_bytes());
-        let config = format!(
-            "bus: {{enabled: false}}\nstand_alone: {{tokens: [{{name: test, sha256: {token}, acl: ['plugind.#']}}]}}\n"
-        );
-        let call = CALL.replace("TOKEN", TOKEN);
-        lab.host
-            .run(&format!(
-                "mkdir -p /etc/wazo-plugind /var/lib/plugfarm-host && chown 990:990 /var/lib/plugfarm-host \
-                 && cat >/etc/wazo-plugind/config.yml <<'END'\n{config}END\ncat >/usr/local/bin/call.py <<'END'\n{call}END"
-            ))
-            .succeeds();
-        let whole = Self(lab);
-        whole.serve();
-        whole
-    }
-
-    /// Starts the agent as its own user, and waits until it answers.
-    fn serve(&self) {
-        let answers = "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 9503))' 2>/dev/null";
-        let start = format!(
-            "WAZO_VERSION=17.10 setsid setpriv --reuid=990 --regid=990 --clear-groups plugfarm-host serve \
-             >>/var/log/agent.log 2>&1 </dev/null & echo $! >/run/agent.pid
-             for i in $(seq 200); do {answers} && exit 0; sleep 0.1; done
-             cat /var/log/agent.log; exit 1"
-        );
-        self.0.host.run(&start).succeeds();
+        lab.agent();
+        Self(lab)
     }
 
     fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
@@ -175,7 +138,7 @@ fn a_plugin_comes_through_apt_and_goes_whoever_dies_meanwhile() {
         std::thread::sleep(Duration::from_millis(100));
     }
     whole.0.host.run("kill -9 $(cat /run/agent.pid)").succeeds();
-    whole.serve();
+    whole.0.serve();
     let job = whole.ended(&slow);
     assert_eq!(
         (&job["state"], whole.ends(&slow)),

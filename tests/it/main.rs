@@ -122,4 +122,5 @@ mod thread;
 mod unbound;
 mod upkeep;
 mod wazo_lab;
+mod wazo_tokens;
 mod withdrawal;

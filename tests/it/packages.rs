@@ -1,5 +1,6 @@
 //! plugfarm's own packages: they install, upgrade and go away as Debian's do, beside wazo-plugind and in its place.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,36 +9,50 @@ use crate::channels_lab::Farm;
 use crate::farm::{Host, Ran, TestFarm, docker};
 use crate::foreign_lab::{Foreigner, Served};
 use crate::repo_import::import;
+use crate::source_lab::run;
 
-/// The packages, made once of the programs under test.
-struct Packages {
-    folder: tempfile::TempDir,
-}
+/// What the packages are made of: this project's programs, under test.
+const PROGRAMS: [&str; 2] = [
+    env!("CARGO_BIN_EXE_plugfarm"),
+    env!("CARGO_BIN_EXE_plugfarm-host"),
+];
 
-impl Packages {
-    fn get() -> &'static Path {
-        static MADE: OnceLock<Packages> = OnceLock::new();
-        let made = MADE.get_or_init(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let programs = folder.path().join("programs");
-            std::fs::create_dir(&programs).unwrap();
-            for program in [
-                env!("CARGO_BIN_EXE_plugfarm"),
-                env!("CARGO_BIN_EXE_plugfarm-host"),
-            ] {
-                // Without what debuggers want, they are an eighth.
-                let stripped = programs.join(Path::new(program).file_name().unwrap());
-                let mut strip = Command::new("strip");
-                strip.arg("-o").arg(stripped).arg(program);
-                assert!(strip.status().unwrap().success());
-            }
-            for version in ["0.1.0", "0.2.0"] {
-                make(&programs, version, &folder.path().join(version)).succeeds();
-            }
-            Packages { folder }
-        });
-        made.folder.path()
-    }
+/// The packages, made once of these programs: by whichever story comes first, and each is a process.
+fn packages() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
+        fs::create_dir_all(&folder).unwrap();
+        let lock = fs::File::create(folder.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let script = root.join("scripts/package");
+        let changed = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+        let programs_changed = PROGRAMS.map(|program| changed(Path::new(program)));
+        // The packages' times are the commit's.
+        let commit = run(root, "git", &["log", "-1", "--format=%ct"]);
+        let made_of = format!("{programs_changed:?} {:?} {commit}", changed(&script));
+        let stamp = folder.join("made-of");
+        if fs::read_to_string(&stamp).is_ok_and(|known| known == made_of) {
+            return folder;
+        }
+        let programs = folder.join("programs");
+        fs::create_dir_all(&programs).unwrap();
+        for program in PROGRAMS {
+            // Without what debuggers want, they are an eighth.
+            let stripped = programs.join(Path::new(program).file_name().unwrap());
+            let mut strip = Command::new("strip");
+            strip.arg("-o").arg(stripped).arg(program);
+            assert!(strip.status().unwrap().success());
+        }
+        for version in ["0.1.0", "0.2.0"] {
+            let to = folder.join(version);
+            drop(fs::remove_dir_all(&to));
+            make(&programs, version, &to).succeeds();
+        }
+        fs::write(stamp, made_of).unwrap();
+        folder
+    })
 }
 
 fn make(programs: &Path, version: &str, to: &Path) -> Ran {
@@ -57,7 +72,7 @@ fn host(farm: &TestFarm) -> Host {
 
 fn with_packages(host: Host) -> Host {
     for version in ["0.1.0", "0.2.0"] {
-        let from = Packages::get().join(version);
+        let from = packages().join(version);
         let to = format!("{}:/srv/{version}", host.id());
         docker(&["cp", from.to_str().unwrap(), &to]).succeeds();
     }
@@ -87,13 +102,13 @@ fn apt(host: &Host, arguments: &str) -> Ran {
 
 #[test]
 fn one_commit_makes_the_same_packages_and_each_says_what_it_needs() {
-    let folder = Packages::get();
+    let folder = packages();
     let again = tempfile::tempdir().unwrap();
     make(&folder.join("programs"), "0.1.0", again.path()).succeeds();
-    for entry in std::fs::read_dir(again.path()).unwrap() {
+    for entry in fs::read_dir(again.path()).unwrap() {
         let entry = entry.unwrap();
         let before = folder.join("0.1.0").join(entry.file_name());
-        assert!(std::fs::read(before).unwrap() == std::fs::read(entry.path()).unwrap());
+        assert!(fs::read(before).unwrap() == fs::read(entry.path()).unwrap());
     }
     for (package, architecture) in [
         ("plugfarm", "amd64"),
@@ -240,8 +255,8 @@ fn the_farm_s_package_brings_its_users_and_starts_nothing() {
 #[test]
 fn hosts_install_the_agent_from_a_farm_that_has_imported_it() {
     let (other, farm) = (Foreigner::new(), Farm::new(""));
-    let folder = Packages::get().join("0.1.0");
-    let debs: Vec<_> = std::fs::read_dir(folder)
+    let folder = packages().join("0.1.0");
+    let debs: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();

@@ -162,6 +162,7 @@ fn api(folder: &TempDir, store: Store) -> Api {
         new_id,
         load: Arc::new(load()),
         forecast: Arc::new(Forecaster::new(crate::queue::Limits { workers: 2 })),
+        tenants: None,
     }
 }
 

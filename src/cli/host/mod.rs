@@ -4,6 +4,7 @@ mod guard;
 mod helper;
 mod serve;
 mod update;
+mod user;
 mod verify;
 
 use std::path::PathBuf;

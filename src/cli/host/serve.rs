@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::user::become_user;
 use crate::app::{self, HostError};
 use crate::cli::commands::build::stop_signal;
 use crate::config::environment::{WAZO_VERSION, XIVO_UUID};
@@ -22,10 +23,16 @@ pub(super) struct ServeArgs {
     /// Log everything, whatever the configuration says
     #[arg(short, long)]
     debug: bool,
+    /// Serve as this user, if root starts it
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
 }
 
 /// Serves until it is asked to stop. `log` comes before what the settings say of logs.
 pub(super) async fn run(arguments: &ServeArgs, log: Option<&str>) -> anyhow::Result<ExitCode> {
+    if let Some(user) = &arguments.user {
+        become_user(user)?;
+    }
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let environment = HostEnvironment {
         uuid: variable(XIVO_UUID),

@@ -256,7 +256,6 @@ fn auth(merged: &Map<String, Value>) -> Result<AuthConfig, HostConfigError> {
     let raw: RawAuth = section(merged, "auth")?;
     let mut service: RawService = section(merged, "auth")?;
     service.version = Some(service.version.unwrap_or_else(|| "0.1".into()));
-    let (host, port) = (service.host.clone().unwrap_or_default(), service.port);
     let credentials = match (raw.username, raw.password, raw.key_file) {
         (Some(username), Some(password), _) => Credentials::Password { username, password },
         (_, _, Some(file)) => Credentials::KeyFile(file),
@@ -269,8 +268,6 @@ fn auth(merged: &Map<String, Value>) -> Result<AuthConfig, HostConfigError> {
     };
     Ok(AuthConfig::Wazo(WazoAuth {
         url: address("auth", service)?.ok_or_else(|| wrong("auth.host", "it must have a value"))?,
-        host,
-        port: port.unwrap_or(9497),
         credentials,
         master_tenant: raw.master_tenant_uuid,
     }))

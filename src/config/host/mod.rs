@@ -79,10 +79,6 @@ pub enum AuthConfig {
 pub struct WazoAuth {
     /// The base address of its API, with a slash at its end.
     pub url: Url,
-    /// Its host and port as they were set; errors name them.
-    pub host: String,
-    /// Likewise.
-    pub port: u16,
     /// Whom this service is known as.
     pub credentials: Credentials,
     /// Whose tokens may do everything, where it is not the service token's own tenant.
