@@ -1,12 +1,17 @@
 //! What the farm offers to this host: the plugins in its signed indices.
 
+use std::collections::BTreeMap;
+
 use super::index::Index;
 use crate::deb::control::Paragraph;
 use crate::deb::package::PLUGIN_SECTION;
+use crate::evidence::APPROVALS_FIELD;
 use crate::model::{DebianVersion, FarmName, PluginId, Sha256};
 
 /// The most packages that one index may list.
 const MAX_PACKAGES: usize = 200_000;
+/// The most approvals that one package may have in a suite.
+const MAX_APPROVALS: usize = 32;
 
 /// A version of a plugin that this host can get from a farm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct Available {
     pub repository: String,
     /// The suite that lists it.
     pub suite: String,
+    /// Every suite that lists it, and the digests of the approvals that let it in there; a suite may ask for none.
+    pub approvals: BTreeMap<String, Vec<Sha256>>,
 }
 
 /// The plugins of an index. A paragraph that is none, or another package's, is passed over.
@@ -67,10 +74,19 @@ fn plugin(text: &str, index: &Index, farm: &FarmName, repository: &str) -> Optio
         farm: farm.clone(),
         repository: repository.to_owned(),
         suite: index.suite.clone(),
+        approvals: BTreeMap::from([(index.suite.clone(), approvals(&fields)?)]),
         package,
         plugin,
         fields,
     })
+}
+
+/// The digests of the approvals; none, if the paragraph says what cannot be followed.
+fn approvals(fields: &Paragraph) -> Option<Vec<Sha256>> {
+    let named = fields.get(APPROVALS_FIELD).unwrap_or_default();
+    let digests = named.split_whitespace().map(|digest| digest.parse().ok());
+    let digests: Option<Vec<_>> = digests.take(MAX_APPROVALS + 1).collect();
+    digests.filter(|digests| digests.len() <= MAX_APPROVALS)
 }
 
 /// apt reads what is no number up to 100 as no phasing.
@@ -117,6 +133,20 @@ mod tests {
         assert_eq!((a.phased, b.phased), (Some(20), None));
         assert_eq!(a.fields.get("Description"), Some("words"));
         assert_eq!(a.size, 3);
+    }
+
+    #[test]
+    fn approvals_are_listed_or_the_package_is_not() {
+        let digest = Sha256::of(b"approval").to_string();
+        let list_with = |named: &str| {
+            let field = format!("{APPROVALS_FIELD}: {named}\n");
+            list(&stanza("wazo-plugind-a-demo", PLUGIN_SECTION, &field))
+        };
+        let found = list_with(&format!("{digest} {digest}"));
+        assert_eq!(found[0].approvals["bookworm"].len(), 2);
+        for bad in ["none", &digest.repeat(2), &format!("{digest} ").repeat(33)] {
+            assert_eq!(list_with(bad), [], "{bad}");
+        }
     }
 
     #[test]

@@ -108,7 +108,13 @@ impl Apt {
             let by_version = b.version.cmp(&a.version);
             a.package.cmp(&b.package).then(by_version)
         });
-        found.dedup_by(|a, b| (&a.package, a.sha256) == (&b.package, b.sha256));
+        found.dedup_by(|other, one| {
+            let same = (&other.package, other.sha256) == (&one.package, one.sha256);
+            if same {
+                one.approvals.append(&mut other.approvals);
+            }
+            same
+        });
         Ok(found)
     }
 

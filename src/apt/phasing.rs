@@ -117,6 +117,7 @@ mod tests {
             farm: FarmName::local(),
             repository: String::new(),
             suite: String::new(),
+            approvals: Default::default(),
         }
     }
 

@@ -12,6 +12,10 @@ use crate::model::{Actor, Channel, DebianVersion, Reason, Target, Timestamp};
 /// The type of the predicate: its fields are those of [`Approval`].
 pub const APPROVAL_PREDICATE: &str = "plugfarm:predicate:approval:v1";
 
+/// The field of a package's paragraph in an index: the digests of the approvals that let it into that suite, with blanks
+/// between them. The index is signed, so that a host knows by it which approvals there are.
+pub const APPROVALS_FIELD: &str = "Plugfarm-Approvals";
+
 /// What somebody approves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,6 +50,7 @@ pub struct Approval {
 pub struct VerifiedApproval {
     approval: Approval,
     deb: Artifact,
+    key: StatementKey,
 }
 
 impl VerifiedApproval {
@@ -59,6 +64,12 @@ impl VerifiedApproval {
     #[must_use]
     pub fn deb(&self) -> &Artifact {
         &self.deb
+    }
+
+    /// The key that verified it.
+    #[must_use]
+    pub fn key(&self) -> &StatementKey {
+        &self.key
     }
 }
 
@@ -92,8 +103,9 @@ pub fn verify_approval(
     evidence: &[u8],
     trusted: &[StatementKey],
 ) -> Result<VerifiedApproval, EvidenceError> {
-    let (payload, _) = verified_payload(evidence, trusted)?;
-    read_approval(&payload)
+    let (payload, key) = verified_payload(evidence, trusted)?;
+    let (approval, deb) = read_approval(&payload)?;
+    Ok(VerifiedApproval { approval, deb, key })
 }
 
 /// Reads the payload of an approval, of which nothing is proven yet.
@@ -101,7 +113,7 @@ pub fn verify_approval(
 /// # Errors
 ///
 /// [`EvidenceError::NotAStatement`].
-fn read_approval(payload: &[u8]) -> Result<VerifiedApproval, EvidenceError> {
+fn read_approval(payload: &[u8]) -> Result<(Approval, Artifact), EvidenceError> {
     let wrong = |reason: String| EvidenceError::NotAStatement { reason };
     let statement: ApprovalStatement =
         serde_json::from_slice(payload).map_err(|error| wrong(error.to_string()))?;
@@ -116,10 +128,8 @@ fn read_approval(payload: &[u8]) -> Result<VerifiedApproval, EvidenceError> {
     if approval.phased.is_some_and(|percent| percent > 100) {
         return Err(wrong("it phases beyond 100 percent".to_owned()));
     }
-    Ok(VerifiedApproval {
-        approval,
-        deb: deb.ok_or_else(|| wrong("its subject has no SHA-256 or no size".to_owned()))?,
-    })
+    let deb = deb.ok_or_else(|| wrong("its subject has no SHA-256 or no size".to_owned()))?;
+    Ok((approval, deb))
 }
 
 /// Whether the signer may sign this as an approval: a statement of exactly this form.

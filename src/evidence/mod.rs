@@ -43,8 +43,8 @@ mod verified;
 mod verify;
 
 pub use approval::{
-    APPROVAL_PREDICATE, Approval, VerifiedApproval, approval_statement, check_approval,
-    verify_approval,
+    APPROVAL_PREDICATE, APPROVALS_FIELD, Approval, VerifiedApproval, approval_statement,
+    check_approval, verify_approval,
 };
 pub use buildinfo::buildinfo;
 pub use dsse::{PAYLOAD_TYPE, envelope, pre_authentication_encoding};
@@ -69,4 +69,4 @@ pub use verify::{EvidenceError, signed_payloads, verify};
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
-mod signed;
+pub(crate) mod signed;

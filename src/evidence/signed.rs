@@ -1,4 +1,4 @@
-//! Signed evidence for this module's tests.
+//! Signed evidence for tests.
 
 use ed25519_dalek::{Signer as _, SigningKey};
 
@@ -7,7 +7,12 @@ use crate::model::StatementSignature;
 
 /// An envelope around `payload`, and the key that signed it.
 pub(super) fn signed(payload: &[u8]) -> (Vec<u8>, StatementKey) {
-    let key = SigningKey::from_bytes(&[7; 32]);
+    signed_by(7, payload)
+}
+
+/// Likewise, by the key of this number.
+pub(crate) fn signed_by(key: u8, payload: &[u8]) -> (Vec<u8>, StatementKey) {
+    let key = SigningKey::from_bytes(&[key; 32]);
     let encoding = pre_authentication_encoding(PAYLOAD_TYPE, payload);
     let signature = StatementSignature {
         key_id: String::new(),

@@ -1,9 +1,10 @@
 //! The evidence of the plugins that are installed here, kept so that `verify` needs no network: for each package the signed
-//! statement about it, and its bill of materials with the digest of each file.
+//! statement about it, its bill of materials with the digest of each file, and the approvals that let it into its channel.
 //!
-//! It is fetched from the farm's repository while apt installs the package. A package can be installed without it: what is
-//! missing is told by `verify`, which then cannot tell. Nothing in these files is believed before it is verified again.
+//! It is fetched from the farm's repository while apt installs the package, and what is missing when the farm's indices are
+//! fetched. A package can be installed without it: what is missing is told by `verify`, which then cannot tell. Nothing in these files is believed before it is verified again.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::apt::{self, AptError, Available, Farm, Packages};
 use crate::evidence::{EvidenceError, Provenance, StatementKey, trace};
 use crate::model::{DebianVersion, Sha256};
-use crate::repo::{attestation_path, evidence_path};
+use crate::repo::{approval_path, attestation_path, evidence_path};
 
 /// Where it is kept. The folder is root's: what root writes must be nobody else's to redirect.
 pub const FOLDER: &str = "/var/lib/plugfarm-host-evidence";
@@ -19,10 +20,15 @@ pub const FOLDER: &str = "/var/lib/plugfarm-host-evidence";
 /// The names of the two files of a package.
 const STATEMENT: &str = "statement.intoto.jsonl";
 const CONTENTS: &str = "contents.cdx.json";
+/// The ending of the names of approvals, after their digests.
+const APPROVAL: &str = ".approval.jsonl";
 /// The ending of the bill of materials in a statement.
 const CONTENTS_ENDING: &str = ".cdx.json";
 /// The most bytes that either may have.
 const MAX_FILE: u64 = 16 << 20;
+/// The most bytes that an approval may have, and the most approvals of one package.
+const MAX_APPROVAL: u64 = 256 << 10;
+const MAX_APPROVALS: usize = 64;
 /// The most bytes that a file of keys may have.
 const MAX_KEYS: u64 = 16 << 10;
 /// The longest that an installation waits for evidence.
@@ -41,6 +47,8 @@ pub struct Kept {
     pub statement: Option<Vec<u8>>,
     /// The bill of materials.
     pub contents: Option<Vec<u8>>,
+    /// The signed approvals, by the digests that they were fetched by.
+    pub approvals: BTreeMap<Sha256, Vec<u8>>,
 }
 
 /// Evidence that cannot be fetched or kept.
@@ -69,11 +77,7 @@ impl Evidence {
     pub(super) async fn fetch(&self, offers: &[Available]) {
         let all = async {
             for offer in offers {
-                if self.has(offer) {
-                    continue;
-                }
-                let farm = Farm::named(offer.farm.clone());
-                if let Err(error) = self.fetch_one(offer, &farm).await {
+                if let Err(error) = self.complete(offer).await {
                     let package = &offer.package;
                     tracing::warn!(package, %error, "its evidence cannot be kept, so it cannot be verified here");
                 }
@@ -82,6 +86,42 @@ impl Evidence {
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             tracing::warn!("evidence took too long; what is missing cannot be verified here");
         }
+    }
+
+    /// Fetches what is missing of one package.
+    async fn complete(&self, offer: &Available) -> Result<(), FetchError> {
+        if !self.has(offer) {
+            self.fetch_one(offer, &Farm::named(offer.farm.clone()))
+                .await?;
+        }
+        let place = self.place(&offer.package, &offer.version);
+        for digest in offer.approvals.values().flatten() {
+            let path = place.join(format!("{digest}{APPROVAL}"));
+            if !path.is_file() {
+                self.fetch_approval(offer, *digest, &path).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch_approval(
+        &self,
+        offer: &Available,
+        digest: Sha256,
+        to: &Path,
+    ) -> Result<(), FetchError> {
+        let fetched = tempfile::Builder::new()
+            .prefix(".")
+            .tempdir_in(&self.folder)?;
+        let root = offer.repository.trim_end_matches('/');
+        let uri = format!("{root}/{}", approval_path(offer.sha256, digest));
+        let file = fetched.path().join("approval");
+        apt::download(&uri, &file, Some(digest)).await?;
+        if fs_err::metadata(&file)?.len() > MAX_APPROVAL {
+            return Err(io::Error::from(ErrorKind::FileTooLarge).into());
+        }
+        fs_err::set_permissions(&file, readable(0o644))?;
+        Ok(fs_err::rename(file, to)?)
     }
 
     async fn fetch_one(&self, offer: &Available, farm: &Farm) -> Result<(), FetchError> {
@@ -113,14 +153,13 @@ impl Evidence {
         package: &str,
         version: &DebianVersion,
     ) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
         let place = self.place(package, version);
         for folder in [&self.folder.join(package), fetched.path()] {
             fs_err::create_dir_all(folder)?;
-            fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
+            fs_err::set_permissions(folder, readable(0o755))?;
         }
         for entry in fs_err::read_dir(fetched.path())? {
-            fs_err::set_permissions(entry?.path(), std::fs::Permissions::from_mode(0o644))?;
+            fs_err::set_permissions(entry?.path(), readable(0o644))?;
         }
         match fs_err::remove_dir_all(&place) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -174,6 +213,7 @@ impl Evidence {
         Ok(Kept {
             statement: read(STATEMENT)?,
             contents: read(CONTENTS)?,
+            approvals: approvals(&place)?,
         })
     }
 
@@ -181,6 +221,30 @@ impl Evidence {
     fn place(&self, package: &str, version: &DebianVersion) -> PathBuf {
         self.folder.join(package).join(version.as_str())
     }
+}
+
+/// The approvals in the folder of a package.
+fn approvals(place: &Path) -> io::Result<BTreeMap<Sha256, Vec<u8>>> {
+    let entries = match fs_err::read_dir(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries?,
+    };
+    let mut found = BTreeMap::new();
+    for entry in entries {
+        let path = entry?.path();
+        let digest = name(&path).strip_suffix(APPROVAL);
+        if let Some(Ok(digest)) = digest.map(str::parse)
+            && found.len() < MAX_APPROVALS
+        {
+            found.insert(digest, read_limited(&path, MAX_APPROVAL)?);
+        }
+    }
+    Ok(found)
+}
+
+fn readable(mode: u32) -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::Permissions::from_mode(mode)
 }
 
 fn name(path: &Path) -> &str {

@@ -57,6 +57,7 @@ pub(super) fn available(plugin: &str, version: &str, fields: &str) -> Available 
         farm: FarmName::local(),
         repository: "http://farm/".to_owned(),
         suite: "bookworm".to_owned(),
+        approvals: Default::default(),
         plugin,
         fields,
     }

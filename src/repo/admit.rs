@@ -17,7 +17,14 @@ const MAX_STATEMENT: u64 = 4 << 20;
 
 /// What the repository says of a package, and no package may say of itself.
 const OURS: &[&str] = &[
-    "Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "Status",
+    "Filename",
+    "Size",
+    "MD5sum",
+    "SHA1",
+    "SHA256",
+    "SHA512",
+    "Status",
+    evidence::APPROVALS_FIELD,
 ];
 
 /// A package that may be published, with the statement that proves where it comes from. Verification alone makes a

@@ -131,6 +131,7 @@ impl<'a> Draft<'a> {
                 }
                 let listing = Listing {
                     phased,
+                    names_approvals: !approvals.is_empty(),
                     approvals,
                     ..self.enter(suite)?
                 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::storage::Expected;
-use crate::evidence::Artifact;
+use crate::evidence::{APPROVALS_FIELD, Artifact};
 use crate::model::{
     Architecture, CommitId, DebianVersion, PluginVersion, Reason, Sha256, Suite, Target, Timestamp,
 };
@@ -86,6 +86,9 @@ pub struct Listing {
     /// The digests of the approvals that let it in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) approvals: Vec<Sha256>,
+    /// Whether its paragraph names those. What entered before paragraphs did has one that does not, and keeps it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) names_approvals: bool,
 }
 
 /// A package and every suite that it is, or was, in.
@@ -110,6 +113,7 @@ impl Listing {
             phased: None,
             withdrawn: None,
             approvals: Vec::new(),
+            names_approvals: false,
         }
     }
 }
@@ -138,11 +142,15 @@ impl Entry {
 
     /// Its paragraph in the indices of a suite that has it as `listing` says, without the empty line after it.
     pub(super) fn stanza(&self, listing: &Listing) -> String {
-        let stanza = &self.published.stanza;
-        match listing.phased {
-            Some(percent) => format!("{stanza}Phased-Update-Percentage: {percent}\n"),
-            None => stanza.clone(),
+        let mut stanza = self.published.stanza.clone();
+        if listing.names_approvals {
+            let digests: Vec<_> = listing.approvals.iter().map(Sha256::to_string).collect();
+            stanza.push_str(&format!("{APPROVALS_FIELD}: {}\n", digests.join(" ")));
         }
+        if let Some(percent) = listing.phased {
+            stanza.push_str(&format!("Phased-Update-Percentage: {percent}\n"));
+        }
+        stanza
     }
 
     /// The suites that have it now, of those in `suites`.
@@ -199,4 +207,23 @@ impl Entry {
 pub(super) struct Key {
     pub(super) package: String,
     pub(super) version: DebianVersion,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::tests::published;
+    use super::*;
+
+    #[test]
+    fn approvals_are_named_unless_the_paragraph_is_older() {
+        let entry = Entry::new(published("a", "1.0", "Package: a\n".to_owned()));
+        let mut listing = Listing::new(0, Timestamp::from_seconds(1));
+        listing.approvals = vec![Sha256::of(b"1"), Sha256::of(b"2")];
+        assert_eq!(entry.stanza(&listing), "Package: a\n");
+        (listing.names_approvals, listing.phased) = (true, Some(20));
+        let [one, two] = [Sha256::of(b"1"), Sha256::of(b"2")];
+        let named =
+            format!("Package: a\nPlugfarm-Approvals: {one} {two}\nPhased-Update-Percentage: 20\n");
+        assert_eq!(entry.stanza(&listing), named);
+    }
 }

@@ -145,8 +145,9 @@ pub fn attestation(sha256: Sha256) -> String {
     format!("attestations/{sha256}.intoto.jsonl")
 }
 
-/// A signed approval, of this digest, of the package with that one.
-pub(super) fn approval(package: Sha256, approval: Sha256) -> String {
+/// The signed approval of the second digest of the package with the first one, relative to the repository's root.
+#[must_use]
+pub fn approval(package: Sha256, approval: Sha256) -> String {
     format!("{APPROVALS}/{package}/{approval}.intoto.jsonl")
 }
 

@@ -74,7 +74,9 @@ pub use entry::{Entry, Listing, Published};
 pub use error::RepoError;
 pub use event::{About, Action as AuditAction, Event};
 pub use import::{Importable, Importing};
-pub use layout::{attestation as attestation_path, evidence as evidence_path};
+pub use layout::{
+    approval as approval_path, attestation as attestation_path, evidence as evidence_path,
+};
 pub use lock::RepoLock;
 pub use lookup::Known;
 pub use phase::Phasing;

@@ -83,10 +83,22 @@ impl HelperHost {
         plugins: &[Plugin<'_>],
         options: &str,
     ) -> Self {
-        let (farm, folder) = (TestFarm::new(), tempfile::tempdir().unwrap());
+        Self::of(TestFarm::new(), target, plugins, |_| (), options)
+    }
+
+    /// Likewise, of a farm at which something else is done before the host is there.
+    pub(crate) fn of(
+        farm: TestFarm,
+        target: &'static str,
+        plugins: &[Plugin<'_>],
+        first: impl FnOnce(&TestFarm),
+        options: &str,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         for plugin in plugins {
             publish(&farm, &folder, target, plugin);
         }
+        first(&farm);
         let lab = Self {
             host: Host::new(&farm, target),
             farm,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::farm::Ran;
+use crate::farm::{Ran, TestFarm};
 use crate::host_lab::{HelperHost, Plugin, install, package};
 
 fn verify(lab: &HelperHost) -> (Ran, Value) {
@@ -29,6 +29,8 @@ fn what_is_installed_is_walked_back_to_its_commit(target: &'static str) {
     let commit = found["provenance"]["commit"].as_str().unwrap();
     assert_eq!(commit.len(), 40);
     assert_eq!(found["provenance"]["sha256"], found["index_sha256"]);
+    let admissions = serde_json::json!([{"suite": target, "approvals": []}]);
+    assert_eq!(found["admissions"], admissions, "the channel asks for none");
     let words = lab.host.run("plugfarm-host verify").succeeds().stdout;
     assert!(
         words.contains(&format!(
@@ -114,6 +116,62 @@ fn evidence_that_is_missing_or_changed_proves_nothing() {
         assert_eq!(ran.code, 3, "{damage}: {found:#}");
         assert!(found["reasons"].to_string().contains(reason), "{found:#}");
     }
+}
+
+#[test]
+fn who_let_it_in_is_verified_without_a_network() {
+    let farm = TestFarm::with_repository(", channels: [testing, stable], approvals: 2");
+    let promote = |farm: &TestFarm| {
+        for by in ["alice", "bob"] {
+            let promote = ["promote", &package("hello"), "--by", by, "--reason", "good"];
+            farm.run(&promote).succeeds();
+        }
+    };
+    let lab = HelperHost::of(farm, "bookworm", &[Plugin::default()], promote, "");
+    lab.does(&install("hello"));
+    let folder = format!(
+        "/var/lib/plugfarm-host-evidence/{}/{}",
+        package("hello"),
+        lab.packaged("1.0")
+    );
+    let (ran, found) = verify(&lab);
+    assert_eq!(ran.code, 0, "{found:#}");
+    let admission = &found["admissions"][0];
+    assert_eq!(admission["suite"], "bookworm");
+    let approvals = admission["approvals"].as_array().unwrap();
+    let mut by: Vec<_> = approvals.iter().map(|one| one["by"].as_str()).collect();
+    by.sort_unstable();
+    assert_eq!(by, [Some("alice"), Some("bob")]);
+    assert_eq!(approvals[0]["key"], found["provenance"]["key"]);
+    let words = lab.host.run("plugfarm-host verify --approvals 2");
+    let words = words.succeeds().stdout;
+    assert!(words.contains("testing to stable, by bob"), "{words}");
+    let three = lab.host.run("plugfarm-host verify --approvals 3");
+    assert_eq!(three.code, 1, "{}", three.stdout);
+
+    let one = format!("$(ls {folder}/*.approval.jsonl | head -n1)");
+    let other = format!("$(ls {folder}/*.approval.jsonl | tail -n1)");
+    for (damage, reason) in [
+        (
+            format!("cp {other} {one}"),
+            "is not what the farm's index names",
+        ),
+        (
+            format!("echo >>{one}"),
+            "is not what the farm's index names",
+        ),
+        (format!("rm {one}"), "was not kept"),
+    ] {
+        lab.host.run(&damage).succeeds();
+        let (ran, found) = verify(&lab);
+        assert_eq!(ran.code, 3, "{damage}: {found:#}");
+        assert!(found["reasons"].to_string().contains(reason), "{found:#}");
+    }
+    // What is missing comes back with the next look at the farm.
+    lab.report(&serde_json::json!({"verb": "refresh"}));
+    lab.host.run("rm -rf /srv/apt").succeeds();
+    let (ran, found) = verify(&lab);
+    assert_eq!(ran.code, 0, "{found:#}");
 }
 
 #[test]

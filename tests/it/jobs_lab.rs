@@ -211,6 +211,7 @@ fn available(plugin: &str, version: &str, packaged: DebianVersion, depends: &str
         farm: FarmName::local(),
         repository: String::new(),
         suite: "bookworm".to_owned(),
+        approvals: Default::default(),
         package,
         plugin,
     }

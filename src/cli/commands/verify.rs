@@ -130,7 +130,8 @@ pub(in crate::cli) fn describe_provenance(provenance: &Provenance) -> Value {
     }
 }
 
-fn approved(approval: &Approval) -> String {
+/// Who approved what, as a line.
+pub(in crate::cli) fn approved(approval: &Approval) -> String {
     let Approval {
         from,
         to,

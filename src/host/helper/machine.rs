@@ -283,7 +283,24 @@ impl Machine {
                     .extend(failed.map_err(|error| unavailable(&error))?);
             }
         }
+        if report.succeeded() {
+            self.complete_evidence().await;
+        }
         Ok(report)
+    }
+
+    /// Fetches what is missing of the evidence of what is installed: packages that apt alone installed have none, and who
+    /// approved one for a further channel came later.
+    async fn complete_evidence(&self) {
+        let (Ok(packages), Ok(offers)) = (self.packages().await, self.offers().await) else {
+            return;
+        };
+        let there = |offer: &Available| {
+            let own = packages.plugin(&offer.plugin);
+            own.is_some_and(|own| own.version == offer.version && own.from_farm)
+        };
+        let offers: Vec<_> = offers.into_iter().filter(there).collect();
+        self.evidence.fetch(&offers).await;
     }
 
     async fn refresh_source(

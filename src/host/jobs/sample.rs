@@ -20,6 +20,7 @@ pub(super) fn offer(plugin: &str, version: &str) -> Available {
         farm: FarmName::local(),
         repository: String::new(),
         suite: "bookworm".to_owned(),
+        approvals: Default::default(),
         package,
         plugin,
     }

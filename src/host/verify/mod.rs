@@ -6,16 +6,20 @@
 //!    names the commit.
 //! 3. The bill of materials, whose digest that statement signs, has the digest of every file.
 //! 4. The files on the disk have these digests.
+//! 5. The approvals that the index names for the suite, as they were kept, are signed by the statement key, about this package
+//!    and this suite, each by somebody else.
 //!
 //! dpkg's own `md5sums` are not asked where there is a bill of materials: whoever changes a file can change them as well. Files
 //! below `/etc` are the administrator's to edit: changed ones are told, and are no difference. Nothing here defends against
 //! somebody who is root and changes this program.
 
+mod approvals;
 mod files;
 
 use std::collections::BTreeMap;
 use std::io;
 
+pub use approvals::Admission;
 pub use files::Files;
 
 use super::evidence::{Evidence, Kept, contents_of, statement_keys};
@@ -48,6 +52,8 @@ pub struct Verification {
     pub index: Option<Sha256>,
     /// What the farm has signed about the .deb.
     pub provenance: Option<Provenance>,
+    /// How it came into the suites that this host follows, and who approved that.
+    pub admissions: Vec<Admission>,
     /// The files on the disk.
     pub files: Files,
 }
@@ -66,7 +72,8 @@ pub enum VerifyError {
     },
 }
 
-/// Verifies the named plugins, or all that are installed, in the order of their packages' names.
+/// Verifies the named plugins, or all that are installed, in the order of their packages' names. `approvals` is how many people
+/// must have approved each.
 ///
 /// # Errors
 ///
@@ -75,6 +82,7 @@ pub async fn verify(
     apt: &Apt,
     evidence: &Evidence,
     named: &[PluginId],
+    approvals: usize,
 ) -> Result<Vec<Verification>, VerifyError> {
     let installed = apt.installed().await?;
     let missing = named
@@ -86,6 +94,7 @@ pub async fn verify(
     let known = Known {
         offers: apt.available().await.map_err(|error| error.to_string()),
         keys: keys(),
+        approvals,
     };
     let asked = installed
         .into_iter()
@@ -110,17 +119,20 @@ fn keys() -> Result<Vec<StatementKey>, String> {
 struct Known {
     offers: Result<Vec<Available>, String>,
     keys: Result<Vec<StatementKey>, String>,
+    /// How many people must have approved a package.
+    approvals: usize,
 }
 
 impl Known {
     fn verify(&self, installed: Installed, evidence: &Evidence) -> Verification {
         let kept = evidence.kept(&installed.package, &installed.version);
         let mut found = Verification {
-            index: self.listed(&installed),
+            index: self.listed(&installed, None).map(|one| one.sha256),
             installed,
             verdict: Verdict::Verified,
             reasons: Vec::new(),
             provenance: None,
+            admissions: Vec::new(),
             files: Files::default(),
         };
         if let Err(reason) = &self.offers {
@@ -140,13 +152,14 @@ impl Known {
         found
     }
 
-    /// The digest that the farm's index has for the installed version.
-    fn listed(&self, installed: &Installed) -> Option<Sha256> {
-        let offers = self.offers.as_ref().ok()?;
-        let own = offers
-            .iter()
-            .find(|one| one.package == installed.package && one.version == installed.version);
-        own.map(|one| one.sha256)
+    /// The installed version in the farm's index, with this digest if there is one.
+    fn listed(&self, installed: &Installed, sha256: Option<Sha256>) -> Option<&Available> {
+        let mut offers = self.offers.as_ref().ok()?.iter();
+        offers.find(|one| {
+            one.package == installed.package
+                && one.version == installed.version
+                && sha256.is_none_or(|sha256| one.sha256 == sha256)
+        })
     }
 
     fn follow(&self, found: &mut Verification, kept: &Kept) {
@@ -163,7 +176,10 @@ impl Known {
             Ok(provenance) => {
                 found.compare(&provenance);
                 let contents = signed_files(&provenance, kept);
+                let offer = self.listed(&found.installed, Some(provenance.deb().sha256));
                 found.provenance = Some(provenance);
+                let keys = self.keys.as_deref().unwrap_or_default();
+                found.admit(offer, kept, keys, self.approvals);
                 contents
             }
             Err(reason) => Err(reason),

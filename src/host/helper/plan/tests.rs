@@ -24,6 +24,7 @@ fn offer(id: &str, version: &str) -> Available {
         farm: FarmName::local(),
         repository: "http://farm/".to_owned(),
         suite: "bookworm".to_owned(),
+        approvals: Default::default(),
         plugin,
     }
 }
