@@ -13,6 +13,8 @@ mod index;
 mod installed;
 mod machine;
 mod phasing;
+mod policy;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ pub use farm::Farm;
 pub use installed::{Installed, PackageState, Packages, Unfinished};
 pub use machine::{machine_id, release};
 pub use phasing::is_due;
+pub use policy::Policies;
+pub use upgrade::{Kept, Upgrade, upgrade};
 
 use crate::model::Timestamp;
 use index::Target;
@@ -149,6 +153,15 @@ impl Apt {
     fn known(&self, target: &Target) -> Option<Cached> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.get(&target.path).cloned()
+    }
+
+    /// What the administrator lets apt do with packages by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`AptError`], where apt cannot be asked.
+    pub async fn policies(&self, packages: &[String]) -> Result<Policies, AptError> {
+        Policies::of(packages).await
     }
 
     /// The files of the sources that lead to a farm: what an update of that farm alone needs.

@@ -60,6 +60,51 @@ async fn a_plugin_comes_goes_back_and_goes() {
 }
 
 #[tokio::test]
+async fn all_plugins_are_updated_each_by_a_job_of_its_own() {
+    let stage = Stage::new();
+    for plugin in ["demo/a", "demo/b", "demo/c", "demo/d"] {
+        stage.publish(plugin, "1.0", "");
+    }
+    let host = TestHost::new(stage.clone(), None, None);
+    for plugin in ["demo/a", "demo/b", "demo/c", "demo/d"] {
+        host.ended(&host.market(plugin, None).await).await;
+    }
+    for plugin in ["demo/a", "demo/b", "demo/c"] {
+        stage.publish(plugin, "2.0", "");
+    }
+    stage.pin("demo/c", "1.0");
+    stage.break_script("demo/a");
+    let all = host.ended(&host.jobs.update_all().await.unwrap()).await;
+    assert_eq!(
+        told(&all),
+        "starting, downloading, validating, installing, error"
+    );
+    let details = error(&all);
+    assert!(details.contains(r#""failed":["demo/a"]"#), "{details}");
+    insta::assert_snapshot!(all.reason.unwrap(), @r"
+    demo/c: 1.0-0+deb12u1 stays: a pin of apt keeps 2.0-0+deb12u1 away; `apt-cache policy` says what is pinned
+    demo/d: 1.0-0+deb12u1 is the newest
+    ");
+    let parts = host.jobs.list().into_iter();
+    let parts = parts.filter(|job| job.parent.as_ref() == Some(&all.uuid));
+    let mut parts: Vec<_> = parts
+        .map(|job| (job.plugin.unwrap().to_string(), job.state))
+        .collect();
+    parts.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [("demo/a", State::Failed), ("demo/b", State::Completed)];
+    assert_eq!(
+        parts,
+        expected.map(|(plugin, state)| (plugin.to_owned(), state))
+    );
+    assert_eq!(stage.version("demo/b").unwrap(), "2.0");
+    assert_eq!(stage.version("demo/c").unwrap(), "1.0");
+    let one = host.jobs.update("demo/c".parse().unwrap()).await.unwrap();
+    let one = host.ended(&one).await;
+    assert_eq!(one.state, State::Completed);
+    assert!(one.reason.unwrap().contains("a pin of apt"));
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_fails_and_says_why() {
     let stage = Stage::new();
     stage.publish("demo/a", "1.0", "");

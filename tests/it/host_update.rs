@@ -92,6 +92,18 @@ fn a_held_plugin_stays_and_an_explicit_request_says_why() {
         .succeeds();
     assert_eq!(lab.does(&update())["did"], "kept");
     assert_eq!(lab.fails(&install("hello"))["code"], "held");
+    // What the administrator pins stays as well, and phasing is not taken for a pin.
+    lab.host
+        .run(&format!(
+            "apt-mark unhold {name} && printf 'Package: {name}\\nPin: version 1.0*\\nPin-Priority: 990\\n' >/etc/apt/preferences.d/own",
+            name = package("hello")
+        ))
+        .succeeds();
+    let kept = lab.does(&update());
+    let reason = kept["reason"].as_str().unwrap();
+    assert!(reason.contains("a pin of apt keeps 2.0"), "{reason}");
+    lab.host.run("rm /etc/apt/preferences.d/own").succeeds();
+    assert_eq!(lab.does(&update())["did"], "upgraded");
 }
 
 #[test]

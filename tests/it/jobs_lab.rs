@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use plugfarm::apt::{Available, Installed, PackageState};
+use plugfarm::apt::{Available, Installed, PackageState, Policies};
 use plugfarm::bus::Bus;
 use plugfarm::client::Client;
 use plugfarm::config::host::BusConfig;
@@ -37,6 +37,8 @@ struct State {
     installed: BTreeMap<PluginId, Installed>,
     /// Whose scripts fail.
     broken: BTreeSet<PluginId>,
+    /// What `apt-cache policy` says.
+    pins: String,
     /// What was done, in its order.
     done: Vec<String>,
     /// A farm that publishes by itself.
@@ -80,6 +82,15 @@ impl Stage {
 
     pub(crate) fn break_script(&self, plugin: &str) {
         self.with(|state| state.broken.insert(plugin.parse().unwrap()));
+    }
+
+    /// Lets apt upgrade a plugin to this version at most.
+    pub(crate) fn pin(&self, plugin: &str, candidate: &str) {
+        let plugin: PluginId = plugin.parse().unwrap();
+        let (package, version) = (plugin.package(), PluginVersion::new(candidate).unwrap());
+        let version = version.packaged(Target::Bookworm, 1);
+        let pin = format!("{package}:\n  Candidate: {version}\n");
+        self.with(|state| state.pins.push_str(&pin));
     }
 
     pub(crate) fn mend_script(&self, plugin: &str) {
@@ -126,6 +137,14 @@ impl Stage {
 impl Machine for Stage {
     async fn installed(&self, plugin: &PluginId) -> Result<Option<Installed>, Trouble> {
         Ok(self.with(|state| state.installed.get(plugin).cloned()))
+    }
+
+    async fn plugins(&self) -> Result<Vec<Installed>, Trouble> {
+        Ok(self.with(|state| state.installed.values().cloned().collect()))
+    }
+
+    async fn policies(&self, _packages: Vec<String>) -> Result<Policies, Trouble> {
+        Ok(self.with(|state| Policies::read(&state.pins)))
     }
 
     async fn available(&self, plugin: &PluginId) -> Result<Vec<Available>, Trouble> {

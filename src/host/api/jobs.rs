@@ -11,7 +11,7 @@ use super::answer::ok;
 use super::fields;
 use super::guard::Tenants;
 use super::refusal::{self, Refusal};
-use crate::host::jobs::{Job, JobId, Step};
+use crate::host::jobs::{Job, JobId};
 
 type Named = Result<Path<String>, PathRejection>;
 
@@ -25,7 +25,12 @@ pub(super) async fn list(state: State, headers: HeaderMap, uri: Uri) -> Result<R
         .await?;
     let (limit, offset) = page(uri.query().unwrap_or_default()).map_err(Refusal::fields)?;
     let jobs = state.jobs.list();
-    let items: Vec<_> = jobs.iter().skip(offset).take(limit).map(shown).collect();
+    let items: Vec<_> = jobs
+        .iter()
+        .skip(offset)
+        .take(limit)
+        .map(Job::shown)
+        .collect();
     Ok(ok(&json!({"items": items, "total": jobs.len()})))
 }
 
@@ -62,7 +67,7 @@ pub(super) async fn show(
         .admit(&headers, "plugind.jobs.read", Tenants::Master)
         .await?;
     let job = find(&state, named)?;
-    Ok(ok(&shown(&job)))
+    Ok(ok(&job.shown()))
 }
 
 /// `GET /jobs/<uuid>/output`: what the job's commands printed.
@@ -98,31 +103,4 @@ fn find(state: &State, named: Named) -> Result<Job, Refusal> {
     let text = named.map(|Path(text)| text).unwrap_or_default();
     let found = text.parse().ok().and_then(|id: JobId| state.jobs.get(&id));
     found.ok_or_else(|| refusal::no_job(&text))
-}
-
-/// A job as it is shown. What was asked for is in it as it was asked, with a secret in no place.
-fn shown(job: &Job) -> Value {
-    let step = |step: &Step| {
-        json!({
-            "status": step.status.word(),
-            "started_at": step.started_at.rfc3339(),
-            "ended_at": step.ended_at.map(|time| time.rfc3339()),
-        })
-    };
-    json!({
-        "uuid": job.uuid.as_str(),
-        "kind": job.kind,
-        "state": job.state,
-        "options": job.asked.options(),
-        "reinstall": job.reinstall,
-        "namespace": job.plugin.as_ref().map(|id| id.namespace.as_str()),
-        "name": job.plugin.as_ref().map(|id| id.name.as_str()),
-        "version": job.plugin_version,
-        "package_version": job.version.as_ref().map(ToString::to_string),
-        "build": job.build,
-        "created_at": job.created_at.rfc3339(),
-        "ended_at": job.ended_at.map(|time| time.rfc3339()),
-        "steps": job.steps.iter().map(step).collect::<Vec<_>>(),
-        "errors": job.error,
-    })
 }

@@ -73,7 +73,10 @@ impl Machine {
             }
             Request::Update { plugins } => {
                 let (packages, offers) = (self.packages().await?, self.offers().await?);
-                let goals = plan::update(&plugins, &packages, &offers, &machine_id())?;
+                let names = packages.plugins.iter().map(|one| one.package.clone());
+                let policies = self.apt.policies(&names.collect::<Vec<_>>()).await;
+                let policies = policies.map_err(|error| unavailable(&error))?;
+                let goals = plan::update(&plugins, &packages, &offers, &policies, &machine_id())?;
                 self.update(&goals, &packages, &offers, told).await
             }
             Request::Install {

@@ -1,7 +1,7 @@
 //! What apt is asked to do for a request: a pure function of what is installed and what the farms offer.
 
 use super::wire::{Refusal, RefusalCode};
-use crate::apt::{Available, Installed, Packages, is_due};
+use crate::apt::{Available, Installed, Packages, Policies, Upgrade, is_due, upgrade};
 use crate::model::{DebianVersion, PluginId};
 
 /// What is to become of one plugin.
@@ -116,12 +116,13 @@ pub(super) fn update(
     named: &[PluginId],
     packages: &Packages,
     offers: &[Available],
+    policies: &Policies,
     machine_id: &str,
 ) -> Result<Vec<Goal>, Refusal> {
     let installed = packages.plugins.iter().filter(|one| !one.state.is_gone());
     let mut goals = Vec::new();
     for one in installed.filter(|one| named.is_empty() || named.contains(&one.plugin)) {
-        goals.push(upgrade(one, offers, machine_id));
+        goals.push(upgraded(one, offers, policies, machine_id));
     }
     let known = |plugin: &&PluginId| goals.iter().any(|goal| goal.plugin == **plugin);
     match named.iter().find(|plugin| !known(plugin)) {
@@ -130,25 +131,21 @@ pub(super) fn update(
     }
 }
 
-fn upgrade(installed: &Installed, offers: &[Available], machine_id: &str) -> Goal {
+fn upgraded(
+    installed: &Installed,
+    offers: &[Available],
+    policies: &Policies,
+    machine_id: &str,
+) -> Goal {
     let plugin = &installed.plugin;
     let before = Some(installed.clone());
-    let own: Vec<_> = offers.iter().filter(|one| one.plugin == *plugin).collect();
-    let higher = own.iter().filter(|one| one.version > installed.version);
-    let due = higher.clone().find(|one| is_due(one, machine_id));
-    let kept = |reason: &str| stay(plugin, before.clone(), Some(reason.to_owned()));
-    match (due, higher.clone().next(), own.first()) {
-        (Some(_), ..) if installed.held => kept("it is held (`apt-mark hold`)"),
-        (Some(offer), ..) => reach(plugin, before, offer, false),
-        (None, Some(_), _) => kept("a higher version is there; it is not this host's turn yet"),
-        (None, None, None) => kept("no farm offers it"),
-        (None, None, Some(newest)) if newest.version < installed.version => {
-            kept("a higher version than the farm's is installed")
-        }
-        (None, None, Some(newest)) if !installed.state.is_whole() => {
-            reach(plugin, before, newest, false)
-        }
-        (None, None, Some(_)) => stay(plugin, before, None),
+    let own = offers.iter().filter(|one| one.plugin == *plugin);
+    let own: Vec<_> = own.cloned().collect();
+    let lets = |offer: &Available| policies.lets(&offer.package, &offer.version);
+    match upgrade(installed, &own, lets, |offer| is_due(offer, machine_id)) {
+        Upgrade::To(offer) => reach(plugin, before, offer, false),
+        Upgrade::Newest => stay(plugin, before, None),
+        Upgrade::Kept(why) => stay(plugin, before, Some(why.to_string())),
     }
 }
 

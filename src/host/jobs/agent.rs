@@ -127,6 +127,7 @@ impl<M: Machine> Agent<M> {
             Asked::Git { .. } => self.build_and_install(work, turn).await,
             Asked::Market { .. } => self.published(work, &[]).await,
             Asked::Update { plugin } => self.updated(work, &plugin).await,
+            Asked::UpdateAll => self.all_updated(work).await,
             Asked::Uninstall { plugin } => self.removed(work, &plugin).await,
         }
     }

@@ -41,6 +41,9 @@ pub enum Asked {
         /// The plugin.
         plugin: PluginId,
     },
+    /// Likewise, of every plugin that is installed.
+    #[serde(rename = "update-all")]
+    UpdateAll,
 }
 
 impl Asked {
@@ -61,7 +64,7 @@ impl Asked {
         match self {
             Self::Git { .. } | Self::Market { .. } => Kind::Install,
             Self::Uninstall { .. } => Kind::Uninstall,
-            Self::Update { .. } => Kind::Update,
+            Self::Update { .. } | Self::UpdateAll => Kind::Update,
         }
     }
 
@@ -69,7 +72,7 @@ impl Asked {
     #[must_use]
     pub fn plugin(&self) -> Option<PluginId> {
         match self {
-            Self::Git { .. } => None,
+            Self::Git { .. } | Self::UpdateAll => None,
             Self::Market {
                 namespace, name, ..
             } => format!("{namespace}/{name}").parse().ok(),
@@ -104,6 +107,7 @@ impl Asked {
             Self::Uninstall { plugin } | Self::Update { plugin } => {
                 json!({"namespace": plugin.namespace, "name": plugin.name})
             }
+            Self::UpdateAll => json!({}),
         }
     }
 }

@@ -6,6 +6,8 @@ use super::{JobError, Status};
 
 /// What errors are about.
 const RESOURCE: &str = "plugins";
+/// The most bytes of an error's details.
+const MAX_DETAILS: usize = 256 << 10;
 
 impl JobError {
     /// Somebody stopped the job.
@@ -48,6 +50,25 @@ impl JobError {
         self
     }
 
+    /// Without more than an event and a file have room for: what is not wazo-plugind's goes first.
+    pub(super) fn bounded(mut self) -> Self {
+        const LEAST: [&str; 4] = ["findings", "output_tail", "missing", "failed"];
+        let mut names: Vec<_> = LEAST.map(str::to_owned).into();
+        names.extend(self.details.keys().cloned());
+        for name in names {
+            let size = |details: &Map<String, Value>| {
+                serde_json::to_vec(details).map_or(usize::MAX, |text| text.len())
+            };
+            if size(&self.details) <= MAX_DETAILS {
+                break;
+            }
+            if self.details.remove(&name).is_some() {
+                self.details.insert("cut".to_owned(), true.into());
+            }
+        }
+        self
+    }
+
     fn new(error_id: &str, message: &str, details: Value) -> Self {
         let details = match details {
             Value::Object(details) => details,
@@ -65,6 +86,17 @@ impl JobError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_have_an_end() {
+        let error = JobError::at(Status::Removing, json!({"reason": "why"}));
+        assert_eq!(error.clone().bounded(), error);
+        let large = error.with("findings", "x".repeat(MAX_DETAILS)).bounded();
+        let details = serde_json::to_string(&large.details).unwrap();
+        assert_eq!(details, r#"{"reason":"why","cut":true}"#);
+        let larger = large.with("z", "x".repeat(MAX_DETAILS)).bounded();
+        assert!(!larger.details.contains_key("z"));
+    }
 
     #[test]
     fn errors_are_named_as_wazo_plugind_names_them() {

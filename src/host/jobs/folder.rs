@@ -66,6 +66,10 @@ impl Folder {
         let (path, new) = (self.job(&job.uuid), self.file(&job.uuid, "new"));
         let write = || -> io::Result<()> {
             let text = serde_json::to_vec(job)?;
+            // It could not be read again.
+            if text.len() as u64 > MAX_JOB {
+                return Err(ErrorKind::FileTooLarge.into());
+            }
             let mut file = fs_err::OpenOptions::new()
                 .write(true)
                 .create(true)

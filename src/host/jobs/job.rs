@@ -98,6 +98,9 @@ pub struct Job {
     pub ended_at: Option<Timestamp>,
     /// Its steps so far, in their order.
     pub steps: Vec<Step>,
+    /// Why nothing was done, or nothing with some plugins: a line for each.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Why it failed.
     pub error: Option<JobError>,
     /// What is told of it, in its order.
@@ -129,6 +132,7 @@ impl Job {
             created_at: now,
             ended_at: None,
             steps: Vec::new(),
+            reason: None,
             error: None,
             events: Vec::new(),
             sent: 0,
@@ -163,6 +167,7 @@ impl Job {
         self.close_step(now);
         self.applying = false;
         self.ended_at = Some(now.at);
+        let error = error.map(JobError::bounded);
         (self.state, self.error) = match error {
             None => (State::Completed, None),
             Some(error) if cancelled => (State::Cancelled, Some(error)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::{Lines, Machine, Trouble};
-use crate::apt::{Apt, AptError, Available, Installed, is_due, machine_id, release};
+use crate::apt::{Apt, AptError, Available, Installed, Policies, is_due, machine_id, release};
 use crate::host::helper::{Answer, Cause, Helper, HelperError, RefusalCode, Report, Request};
 use crate::model::{PluginId, Target};
 use crate::plugin::WazoVersion;
@@ -34,12 +34,18 @@ impl Local {
 }
 
 impl Machine for Local {
+    async fn plugins(&self) -> Result<Vec<Installed>, Trouble> {
+        let installed = self.apt.installed().await;
+        installed.map_err(|error| unknown(&error))
+    }
+
+    async fn policies(&self, packages: Vec<String>) -> Result<Policies, Trouble> {
+        let policies = self.apt.policies(&packages).await;
+        policies.map_err(|error| unknown(&error))
+    }
+
     async fn installed(&self, plugin: &PluginId) -> Result<Option<Installed>, Trouble> {
-        let installed = self
-            .apt
-            .installed()
-            .await
-            .map_err(|error| unknown(&error))?;
+        let installed = self.plugins().await?;
         Ok(installed.into_iter().find(|one| one.plugin == *plugin))
     }
 

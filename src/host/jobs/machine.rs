@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::apt::{Available, Installed};
+use crate::apt::{Available, Installed, Policies};
 use crate::host::helper::{Cause, Diagnosis, Report, Request};
 use crate::model::{PluginId, Target};
 use crate::plugin::WazoVersion;
@@ -12,6 +12,9 @@ pub type Lines = mpsc::Sender<String>;
 
 /// The machine: what apt and dpkg know, what the helper does as root, and which Wazo it is.
 pub trait Machine: Send + Sync + 'static {
+    /// The plugins that dpkg has, by their packages' names.
+    fn plugins(&self) -> impl Future<Output = Result<Vec<Installed>, Trouble>> + Send;
+
     /// What dpkg has of a plugin; none, if it is gone.
     fn installed(
         &self,
@@ -23,6 +26,12 @@ pub trait Machine: Send + Sync + 'static {
         &self,
         plugin: &PluginId,
     ) -> impl Future<Output = Result<Vec<Available>, Trouble>> + Send;
+
+    /// What the administrator's pins let apt do with packages by itself.
+    fn policies(
+        &self,
+        packages: Vec<String>,
+    ) -> impl Future<Output = Result<Policies, Trouble>> + Send;
 
     /// Whether apt upgrades this machine to a version by itself, with the share of machines in mind that it is meant for.
     fn is_due(&self, version: &Available) -> bool;

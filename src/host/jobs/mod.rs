@@ -22,8 +22,10 @@ mod published;
 mod run;
 #[cfg(test)]
 mod sample;
+mod shown;
 mod table;
 mod turns;
+mod updates;
 mod verdict;
 mod work;
 

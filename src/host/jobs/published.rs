@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::agent::Agent;
-use super::fit::{Bounds, Choice, choose, installed_version, manifest_version};
+use super::fit::{Bounds, Choice, choose, manifest_version};
 use super::machine::{Machine, Trouble};
 use super::work::{Halt, Work, options};
 use super::{Asked, JobError, State, Status};
@@ -81,42 +81,6 @@ impl<M: Machine> Agent<M> {
         self.come(work, offer, job.reinstall, above).await
     }
 
-    /// Brings an installed plugin to what apt would upgrade it to.
-    pub(super) async fn updated(&self, work: &Work, plugin: &PluginId) -> Result<(), Halt> {
-        work.step(Status::Starting).await?;
-        work.step(Status::Downloading).await?;
-        let offers = self.offers(work, plugin, None).await?;
-        work.step(Status::Validating).await?;
-        let Some(installed) = self.installed(work, plugin).await? else {
-            let words = format!("{plugin} is not installed");
-            let hint = "install it first";
-            return Err(work.trouble(Trouble::new(Cause::Unknown, "not-installed", words, hint)));
-        };
-        if installed.held {
-            work.note(format!("{plugin} is held (`apt-mark hold`)"))
-                .await;
-            return Ok(());
-        }
-        let wazo = self.wazo(work, offers.iter().map(Bounds::of)).await?;
-        let fits = |offer: &&Available| {
-            let wazo = wazo.as_ref();
-            wazo.is_none_or(|wazo| Bounds::of(offer).wrong(wazo).is_none())
-        };
-        let mut higher = offers.iter().filter(|one| one.version > installed.version);
-        let due = higher.find(|one| fits(one) && self.machine.is_due(one));
-        match due {
-            Some(offer) => self.come(work, offer, false, &[]).await,
-            None => {
-                let has = installed_version(&installed);
-                work.note(format!(
-                    "{plugin} {has}: nothing higher is meant for this host"
-                ))
-                .await;
-                Ok(())
-            }
-        }
-    }
-
     /// Removes a plugin.
     pub(super) async fn removed(&self, work: &Work, plugin: &PluginId) -> Result<(), Halt> {
         work.step(Status::Starting).await?;
@@ -134,7 +98,7 @@ impl<M: Machine> Agent<M> {
     }
 
     /// Installs a version, after what it depends on.
-    async fn come(
+    pub(super) async fn come(
         &self,
         work: &Work,
         offer: &Available,
@@ -201,12 +165,28 @@ impl<M: Machine> Agent<M> {
 
     /// Installs a plugin for another one. Whether that went well.
     async fn child(&self, work: &Work, plugin: &PluginId, path: &[PluginId]) -> Result<bool, Halt> {
-        let id = self.jobs.child(&work.id, plugin).await?;
+        let asked = Asked::Market {
+            namespace: plugin.namespace.to_string(),
+            name: plugin.name.to_string(),
+            version: None,
+        };
+        self.part(work, asked, path).await
+    }
+
+    /// Has a part of a job done by a job of its own. Whether that went well.
+    pub(super) async fn part(
+        &self,
+        work: &Work,
+        asked: Asked,
+        path: &[PluginId],
+    ) -> Result<bool, Halt> {
+        let id = self.jobs.child(&work.id, asked.clone()).await?;
         let child = Work::new(&self.jobs, &id, &self.stop);
-        let came = match child.job()?.state.is_final() {
-            // It was installed for this job before the agent died.
-            true => Ok(()),
-            false => Box::pin(self.published(&child, path)).await,
+        let came = match (child.job()?.state.is_final(), asked) {
+            // It was done for this job before the agent died.
+            (true, _) => Ok(()),
+            (false, Asked::Update { plugin }) => Box::pin(self.updated(&child, &plugin)).await,
+            (false, _) => Box::pin(self.published(&child, path)).await,
         };
         child.close().await;
         self.conclude(&id, came).await.map_err(Halt::Disk)?;
@@ -218,7 +198,7 @@ impl<M: Machine> Agent<M> {
     }
 
     /// What is published of a plugin. The farm's index is fetched where what was asked for may be newer.
-    async fn offers(
+    pub(super) async fn offers(
         &self,
         work: &Work,
         plugin: &PluginId,

@@ -92,6 +92,15 @@ impl Jobs {
         self.take(Asked::Update { plugin }, false).await
     }
 
+    /// Takes a job that updates all plugins, each by a job of its own; likewise.
+    ///
+    /// # Errors
+    ///
+    /// [`JobsError::Full`], [`JobsError::File`].
+    pub async fn update_all(&self) -> Result<JobId, JobsError> {
+        self.take(Asked::UpdateAll, false).await
+    }
+
     async fn take(&self, asked: Asked, reinstall: bool) -> Result<JobId, JobsError> {
         let this = self.clone();
         let id = blocking(move || this.take_now(asked, reinstall)).await?;
@@ -126,17 +135,8 @@ impl Jobs {
         Ok(id)
     }
 
-    /// The job that installs a plugin as a part of another job: the one that there is, from before the agent died, or a new one.
-    pub(super) async fn child(
-        &self,
-        parent: &JobId,
-        plugin: &PluginId,
-    ) -> Result<JobId, JobsError> {
-        let asked = Asked::Market {
-            namespace: plugin.namespace.to_string(),
-            name: plugin.name.to_string(),
-            version: None,
-        };
+    /// The job that does a part of another one: the one that there is, from before the agent died, or a new one.
+    pub(super) async fn child(&self, parent: &JobId, asked: Asked) -> Result<JobId, JobsError> {
         let (this, parent) = (self.clone(), parent.clone());
         blocking(move || {
             let taking = lock(&this.0.taking);

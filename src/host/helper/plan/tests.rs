@@ -134,7 +134,8 @@ fn only_what_is_installed_is_removed() {
 }
 
 fn update_on(have: Vec<Installed>, offers: &[Available]) -> Vec<String> {
-    let goals = update(&[], &host(have), offers, "0123456789abcdef0123456789abcdef");
+    let (id, policies) = ("0123456789abcdef0123456789abcdef", Policies::default());
+    let goals = update(&[], &host(have), offers, &policies, id);
     goals.unwrap().iter().map(wanted).collect()
 }
 
@@ -155,7 +156,10 @@ fn an_update_brings_what_is_higher_and_keeps_the_rest() {
     for (have, expected) in [
         (installed("demo/a", "1.0"), "wazo-plugind-a-demo=2.0"),
         (installed("demo/a", "2.0"), "stay: as asked"),
-        (held, "stay: it is held (`apt-mark hold`)"),
+        (
+            held,
+            "stay: it is held (`apt-mark hold`), so that 2.0 is not installed",
+        ),
         (local, "stay: a higher version than the farm's is installed"),
         (half, "wazo-plugind-a-demo=2.0"),
         (installed("demo/b", "1.0"), "stay: no farm offers it"),
@@ -169,7 +173,7 @@ fn an_update_waits_for_this_hosts_turn() {
     let mut offers = offers();
     offers[0].phased = Some(0);
     let have = || vec![installed("demo/a", "1.0")];
-    let expected = "stay: a higher version is there; it is not this host's turn yet";
+    let expected = "stay: 2.0 is there, and it is not this host's turn yet";
     assert_eq!(update_on(have(), &offers), [expected]);
     // The version before the one that is phased is there for everybody.
     offers.insert(1, offer("demo/a", "1.5"));
@@ -177,9 +181,28 @@ fn an_update_waits_for_this_hosts_turn() {
 }
 
 #[test]
+fn an_update_follows_the_administrators_pins() {
+    let pinned = |answer: &str| {
+        let policies = Policies::read(&format!("wazo-plugind-a-demo:\n{answer}"));
+        let (have, mut offers) = (host(vec![installed("demo/a", "1.0")]), offers());
+        offers.insert(1, offer("demo/a", "1.5"));
+        let goals = update(&[], &have, &offers, &policies, "");
+        wanted(&goals.unwrap()[0])
+    };
+    assert_eq!(pinned("  Candidate: 1.5\n"), "wazo-plugind-a-demo=1.5");
+    let kept = pinned("  Candidate: 1.0\n");
+    assert_eq!(
+        kept,
+        "stay: a pin of apt keeps 2.0 away; `apt-cache policy` says what is pinned"
+    );
+    let never = "  Candidate: 2.0\n  Version table:\n     2.0 -1\n";
+    assert_eq!(pinned(never), "wazo-plugind-a-demo=1.5");
+}
+
+#[test]
 fn an_update_of_what_is_not_installed_is_refused() {
     let named = [plugin("demo/a"), plugin("demo/b")];
     let packages = host(vec![installed("demo/a", "1.0")]);
-    let refusal = update(&named, &packages, &offers(), "").unwrap_err();
+    let refusal = update(&named, &packages, &offers(), &Policies::default(), "").unwrap_err();
     assert_eq!(refusal.message, "the plugin demo/b is not installed");
 }
