@@ -18,6 +18,7 @@ use crate::host::helper::Helper;
 use crate::host::jobs::{Agent, Jobs, JobsError, Local, run};
 use crate::host::market::Market;
 use crate::host::plugins::Plugins;
+use crate::host::socket;
 use crate::listen::{self, Limits};
 use crate::sandbox::Cancel;
 use crate::wazo::{Auth, Versions};
@@ -185,6 +186,15 @@ pub async fn serve_host(
     let jobs = Jobs::open(&config.state_dir.join("jobs"))?;
     let machine = Local::new(apt, Helper::at(&config.helper), versions);
     let agent = Agent::new(jobs.clone(), machine, farm, stop.clone());
+    let agent = match config.updates.clone() {
+        Some(updates) => agent.updating_by_itself(updates, config.state_dir.join("update-stamp")),
+        None => agent,
+    };
+    tokio::spawn(listen_here(
+        config.state_dir.join(socket::NAME),
+        jobs.clone(),
+        stop.clone(),
+    ));
     let bus = config.bus.clone().map(Bus::new);
     let bus = bus.map(|bus| (bus, config.uuid.clone()));
     tokio::spawn(auth.clone().renew(stop.clone()));
@@ -210,6 +220,14 @@ pub async fn serve_host(
         }
     }
     working.await.map_err(|_| HostError::Died)
+}
+
+/// Answers commands on this machine. Everything else goes on without.
+async fn listen_here(path: PathBuf, jobs: Jobs, stop: Cancel) {
+    if let Err(error) = socket::serve(&path, jobs, stop).await {
+        let path = path.display();
+        tracing::warn!(%error, %path, "plugfarm-host update cannot ask this agent");
+    }
 }
 
 /// All connections come from this machine: through its proxy, or from its own services.

@@ -14,4 +14,5 @@ pub mod plugins;
 #[cfg(test)]
 mod samples;
 pub mod shelf;
+pub mod socket;
 pub mod verify;

@@ -233,7 +233,13 @@ impl HelperHost {
     }
 }
 
-fn publish(farm: &TestFarm, folder: &tempfile::TempDir, target: &str, plugin: &Plugin<'_>) {
+/// Builds and publishes a plugin that is written below `folder`.
+pub(crate) fn publish(
+    farm: &TestFarm,
+    folder: &tempfile::TempDir,
+    target: &str,
+    plugin: &Plugin<'_>,
+) {
     let folder = write(folder.path().join(plugin.name), plugin);
     farm.publish(&folder, &["--target", target]);
 }

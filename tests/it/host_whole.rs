@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 
 use crate::host_lab::{HelperHost, Plugin};
 
-struct Whole(HelperHost);
+pub(crate) struct Whole(pub(crate) HelperHost);
 
 impl Whole {
-    fn new(plugins: &[Plugin<'_>]) -> Self {
+    pub(crate) fn new(plugins: &[Plugin<'_>]) -> Self {
         let lab = HelperHost::new("bookworm", plugins);
         lab.agent();
         Self(lab)
     }
 
-    fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let command = format!("python3 /usr/local/bin/call.py {method} '{path}' '{body}'");
         let said = self.0.host.run(&command).succeeds().stdout;
         let (status, body) = said.split_once(' ').unwrap();
@@ -23,7 +23,7 @@ impl Whole {
         (status.parse().unwrap(), body)
     }
 
-    fn uuid(&self, method: &str, path: &str, body: &Value) -> String {
+    pub(crate) fn uuid(&self, method: &str, path: &str, body: &Value) -> String {
         let body = match body {
             Value::Null => String::new(),
             body => body.to_string(),
@@ -33,7 +33,7 @@ impl Whole {
         answer["uuid"].as_str().unwrap().to_owned()
     }
 
-    fn install(&self, name: &str) -> String {
+    pub(crate) fn install(&self, name: &str) -> String {
         let options = json!({"namespace": "demo", "name": name});
         self.uuid(
             "POST",
@@ -42,14 +42,28 @@ impl Whole {
         )
     }
 
-    fn job(&self, uuid: &str) -> Value {
+    pub(crate) fn job(&self, uuid: &str) -> Value {
         let (status, job) = self.call("GET", &format!("/jobs/{uuid}"), "");
         assert_eq!(status, 200, "{job}");
         job
     }
 
+    /// Waits until a job is at a step.
+    pub(crate) fn reaches(&self, uuid: &str, step: &str) {
+        let began = Instant::now();
+        let at = |job: &Value| {
+            job["steps"].as_array()?.last()?["status"]
+                .as_str()
+                .map(|at| at == step)
+        };
+        while at(&self.job(uuid)) != Some(true) {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Waits until a job has ended.
-    fn ended(&self, uuid: &str) -> Value {
+    pub(crate) fn ended(&self, uuid: &str) -> Value {
         let began = Instant::now();
         loop {
             let job = self.job(uuid);
@@ -72,7 +86,7 @@ impl Whole {
     }
 
     /// The ends in a job's file.
-    fn ends(&self, uuid: &str) -> usize {
+    pub(crate) fn ends(&self, uuid: &str) -> usize {
         let path = format!("/var/lib/plugfarm-host/jobs/{uuid}.json");
         let file = self.0.host.run(&format!("cat {path}")).succeeds().json();
         let events = file["events"].as_array().unwrap();
@@ -127,16 +141,7 @@ fn a_plugin_comes_through_apt_and_goes_whoever_dies_meanwhile() {
 
     // The helper goes on by itself; the agent that comes back finds what was done.
     let slow = whole.install("slow");
-    let began = Instant::now();
-    while whole.job(&slow)["steps"]
-        .as_array()
-        .unwrap()
-        .last()
-        .is_none_or(|step| step["status"] != "installing")
-    {
-        assert!(began.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    whole.reaches(&slow, "installing");
     whole.0.host.run("kill -9 $(cat /run/agent.pid)").succeeds();
     whole.0.serve();
     let job = whole.ended(&slow);

@@ -86,11 +86,11 @@ impl Stage {
 
     /// Lets apt upgrade a plugin to this version at most.
     pub(crate) fn pin(&self, plugin: &str, candidate: &str) {
-        let plugin: PluginId = plugin.parse().unwrap();
-        let (package, version) = (plugin.package(), PluginVersion::new(candidate).unwrap());
-        let version = version.packaged(Target::Bookworm, 1);
-        let pin = format!("{package}:\n  Candidate: {version}\n");
-        self.with(|state| state.pins.push_str(&pin));
+        let package = plugin.parse::<PluginId>().unwrap().package();
+        let version = PluginVersion::new(candidate)
+            .unwrap()
+            .packaged(Target::Bookworm, 1);
+        self.with(|state| state.pins += &format!("{package}:\n  Candidate: {version}\n"));
     }
 
     pub(crate) fn mend_script(&self, plugin: &str) {
@@ -291,20 +291,31 @@ pub(crate) struct TestHost {
     working: JoinHandle<()>,
 }
 
+fn as_is(agent: Agent<Stage>, _: &Path) -> Agent<Stage> {
+    agent
+}
+
 impl TestHost {
     pub(crate) fn new(stage: Stage, farm: Option<Client>, bus: Option<BusConfig>) -> Self {
-        Self::on(Arc::new(TempDir::new().unwrap()), stage, farm, bus)
+        Self::begin(Arc::new(TempDir::new().unwrap()), stage, farm, bus, as_is)
     }
 
-    fn on(
+    /// Likewise, after `set` has set more of the agent, whose folder it is given.
+    pub(crate) fn set(stage: Stage, set: impl FnOnce(Agent<Stage>, &Path) -> Agent<Stage>) -> Self {
+        Self::begin(Arc::new(TempDir::new().unwrap()), stage, None, None, set)
+    }
+
+    fn begin(
         folder: Arc<TempDir>,
         stage: Stage,
         farm: Option<Client>,
         bus: Option<BusConfig>,
+        set: impl FnOnce(Agent<Stage>, &Path) -> Agent<Stage>,
     ) -> Self {
         let jobs = Jobs::open(&folder.path().join("jobs")).unwrap();
         let (canceller, stop) = Canceller::new();
         let agent = Agent::new(jobs.clone(), stage.clone(), farm, stop);
+        let agent = set(agent, folder.path());
         let bus = bus.map(|bus| (Bus::new(bus), Some(ORIGIN.to_owned())));
         let working = tokio::spawn(run(agent, bus));
         Self {
@@ -320,14 +331,14 @@ impl TestHost {
     pub(crate) async fn die(self, farm: Option<Client>, bus: Option<BusConfig>) -> Self {
         self.working.abort();
         assert!(self.working.await.is_err_and(|error| error.is_cancelled()));
-        Self::on(self.folder, self.stage, farm, bus)
+        Self::begin(self.folder, self.stage, farm, bus, as_is)
     }
 
     /// Stops as a service does, and starts again.
     pub(crate) async fn restart(self) -> Self {
         self.canceller.cancel();
         self.working.await.unwrap();
-        Self::on(self.folder, self.stage, None, None)
+        Self::begin(self.folder, self.stage, None, None, as_is)
     }
 
     pub(crate) fn file(&self, id: &JobId) -> String {

@@ -53,6 +53,7 @@ mod host_jobs;
 mod host_lab;
 mod host_market;
 mod host_update;
+mod host_updates;
 mod host_verify;
 mod host_whole;
 mod interruption;

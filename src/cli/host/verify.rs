@@ -27,7 +27,7 @@ pub(super) struct VerifyArgs {
 }
 
 const NOTES: &str = "No network is used. Files below /etc may be edited: that is told, and is no difference. Every approval that the \
-    farm's signed index names must be here, signed, and of this package; a channel that asks for none has none.\n\nExit codes: 0 \
+    farm's signed index names must be here, signed, and of this package; a channel that asks for none has none, and neither has a rollback.\n\nExit codes: 0 \
     everything is what the farm has built, signed and let in, 1 something differs, 2 wrong usage, 3 it cannot be told.";
 
 fn plugin(text: &str) -> Result<PluginId, InvalidValue> {
@@ -132,8 +132,8 @@ fn tell(found: &Verification) {
         }
         if approvals.is_empty() {
             output::line(&format!(
-                "  {:<11} without approvals, for which it asks nobody",
-                suite
+                "  {:<11} {suite}, without anybody's approval",
+                "admitted"
             ));
         }
     }

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::updates::updates;
 use super::{
     AuthConfig, BusConfig, Cors, Credentials, FarmApi, HostConfig, HostEnvironment, LocalToken,
     Merged, WazoAuth,
@@ -178,6 +179,7 @@ pub(super) fn check(
         bus: bus(&merged)?,
         farm: farm(section(&merged, "farm")?)?,
         market: address("market", market)?,
+        updates: updates(section(&merged, "updates")?)?,
         helper: helper.socket,
         merged: Merged(merged),
     })
@@ -191,7 +193,7 @@ fn section<T: DeserializeOwned>(
     serde_json::from_value(value).map_err(|error| wrong(name, &error.to_string()))
 }
 
-fn wrong(setting: &'static str, message: &str) -> HostConfigError {
+pub(super) fn wrong(setting: &'static str, message: &str) -> HostConfigError {
     HostConfigError::Value {
         setting,
         message: message.to_owned(),

@@ -6,6 +6,7 @@
 mod check;
 mod masked;
 mod merge;
+mod updates;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use url::Url;
 pub use check::HostConfigError;
 pub use masked::Merged;
 pub use merge::{Layer, layer};
+pub use updates::{Updates, Which, Window};
 
 /// The sample file: every setting with its default. It is the lowest layer.
 pub const SAMPLE: &str = include_str!("sample.yml");
@@ -50,6 +52,8 @@ pub struct HostConfig {
     pub farm: Option<FarmApi>,
     /// The base address of a market server's API, with a slash at its end.
     pub market: Option<Url>,
+    /// When plugins are updated without anybody asking, if they are.
+    pub updates: Option<Updates>,
     /// The socket of the part that runs as root.
     pub helper: PathBuf,
     /// All layers as one, with what has no effect here: what `/config` shows.

@@ -25,6 +25,7 @@ fn the_sample_has_every_default() {
     assert_eq!(config.log, "info");
     assert_eq!(config.market, None);
     assert_eq!(config.farm, None);
+    assert_eq!(config.updates, None);
     assert_eq!(config.bus.as_ref().unwrap().exchange_name, "wazo-headers");
     let AuthConfig::Wazo(auth) = config.auth else {
         panic!("wazo-auth is asked");

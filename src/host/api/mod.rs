@@ -15,6 +15,7 @@ mod refusal;
 mod state;
 #[cfg(test)]
 mod tests;
+mod updates;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::config::host::HostConfig;
 use crate::host::jobs::Jobs;
@@ -83,6 +84,11 @@ pub fn router(host: Host) -> Router {
         .route(
             "/0.2/plugins/{namespace}/{name}",
             open(plugin, "DELETE, GET, HEAD, OPTIONS"),
+        )
+        .route("/0.2/updates", open(post(updates::all), "OPTIONS, POST"))
+        .route(
+            "/0.2/updates/{namespace}/{name}",
+            open(post(updates::one), "OPTIONS, POST"),
         )
         .route("/0.2/jobs", open(get(jobs::list), "GET, HEAD, OPTIONS"))
         .route("/0.2/jobs/{uuid}", open(job, "DELETE, GET, HEAD, OPTIONS"))

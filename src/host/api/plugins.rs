@@ -133,7 +133,7 @@ impl Host {
     }
 }
 
-fn id(namespace: &str, name: &str) -> Option<PluginId> {
+pub(super) fn id(namespace: &str, name: &str) -> Option<PluginId> {
     format!("{namespace}/{name}").parse().ok()
 }
 

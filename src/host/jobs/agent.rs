@@ -1,17 +1,20 @@
 //! Works jobs off: one after the other where apt works, several at once where the farm builds.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::automatic::Automatic;
 use super::machine::{Machine, Trouble};
 use super::published::Freshness;
 use super::turns::{Place, Turns};
 use super::work::{Halt, Work, fault};
 use super::{Asked, Job, JobError, JobId, Jobs, JobsError, Moment, State};
 use crate::client::Client;
+use crate::config::host::Updates;
 use crate::host::helper::Cause;
 use crate::sandbox::Cancel;
 
@@ -33,6 +36,7 @@ pub struct Agent<M> {
     pub(super) apt: Turns,
     builds: Turns,
     pub(super) stop: Cancel,
+    pub(super) automatic: Option<Automatic>,
 }
 
 impl<M: Machine> Agent<M> {
@@ -47,7 +51,15 @@ impl<M: Machine> Agent<M> {
             apt: Turns::new(1),
             builds: Turns::new(BUILDS),
             stop,
+            automatic: None,
         }
+    }
+
+    /// Likewise, and updates plugins without being asked. The time of the file `stamp` is that of the last look at the farm.
+    #[must_use]
+    pub fn updating_by_itself(mut self, updates: Updates, stamp: PathBuf) -> Self {
+        self.automatic = Some(Automatic::new(updates, stamp));
+        self
     }
 
     /// Works until somebody asks to stop; then what apt is at is ended, and the rest goes on when the agent is back.
@@ -56,6 +68,7 @@ impl<M: Machine> Agent<M> {
         let this = Arc::new(self);
         this.take_up().await;
         let (mut begun, mut working) = (BTreeSet::new(), JoinSet::new());
+        working.spawn(Arc::clone(&this).update_by_itself());
         loop {
             let live = this.jobs.snapshot(|job| !job.state.is_final());
             begun.retain(|number| live.iter().any(|job| job.number == *number));

@@ -161,3 +161,25 @@ fn read(path: &Path) -> io::Result<Job> {
         .read_to_end(&mut text)?;
     Ok(serde_json::from_slice(&text)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::jobs::Asked;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn nothing_is_written_that_could_not_be_read() {
+        let kept = tempfile::tempdir().unwrap();
+        let folder = Folder::open(kept.path()).unwrap();
+        let job = |size: usize| {
+            let url = format!("https://x/{}", "y".repeat(size));
+            let asked = Asked::git(&url, None, None);
+            Job::new(1, asked, false, Timestamp::from_seconds(1))
+        };
+        let small = job(1 << 16);
+        folder.write(&small).unwrap();
+        assert!(folder.write(&job(5 << 20)).is_err());
+        assert_eq!(folder.read().unwrap(), [small]);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod agent;
 mod asked;
+mod automatic;
 mod error;
 mod event;
 mod faults;

@@ -276,7 +276,7 @@ fn nothing_published(what: &str) -> Trouble {
         Cause::Unknown,
         "not-published",
         format!("nothing {what} is published for this host"),
-        "see GET /market for what is, and check that this host's sources have the farm's repository",
+        "see GET /market for what is; check that this host's sources have the farm's repository, and that the market server answers if one is set",
     )
 }
 

@@ -167,6 +167,12 @@ impl Jobs {
         self.cell(id).ok().map(|cell| lock(&cell.job).clone())
     }
 
+    /// The jobs that are parts of a job, in their order.
+    #[must_use]
+    pub fn parts(&self, id: &JobId) -> Vec<Job> {
+        self.snapshot(|job| job.parent.as_ref() == Some(id))
+    }
+
     /// What a job's commands printed so far: the first MiB of it.
     ///
     /// # Errors

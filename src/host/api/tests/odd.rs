@@ -14,6 +14,8 @@ const ROUTES: &[&str] = &[
     "/0.2/plugins",
     "/0.2/plugins/demo/a",
     "/0.2/plugins/%00/%2f",
+    "/0.2/updates",
+    "/0.2/updates/demo/a",
     "/0.2/jobs",
     "/0.2/jobs/x",
     "/0.2/jobs/%ff/output",

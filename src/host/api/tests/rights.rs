@@ -22,6 +22,8 @@ async fn test_that_an_unauthorized_token_return_401() {
         "POST /0.2/plugins",
         "GET /0.2/plugins/a/b",
         "DELETE /0.2/plugins/a/b",
+        "POST /0.2/updates",
+        "POST /0.2/updates/a/b",
         "GET /0.2/jobs",
         "GET /0.2/jobs/x",
         "DELETE /0.2/jobs/x",
@@ -43,6 +45,11 @@ async fn an_access_has_a_word_for_each_name() {
     assert_eq!(
         answer.json()["details"]["required_access"],
         "plugind.plugins.de_mo.a.delete"
+    );
+    let answer = lab.ask("POST /0.2/updates/de.mo/a", &headers, "").await;
+    assert_eq!(
+        answer.json()["details"]["required_access"],
+        "plugind.updates.de_mo.a.create"
     );
 }
 
@@ -232,7 +239,7 @@ async fn pages_of_other_origins_may_ask() {
 fn the_document_names_every_route() {
     let document = super::super::document::DOCUMENT;
     let paths = document.lines().filter(|line| line.starts_with("  /"));
-    assert_eq!(paths.count(), 10);
+    assert_eq!(paths.count(), 12);
     for definition in [
         "Error",
         "GetMarketResult",
