@@ -224,12 +224,18 @@ impl Host {
         Self::start(farm, target, "bridge")
     }
 
+    /// A container that was started in another way.
+    pub fn adopt(id: &str) -> Self {
+        Self { id: id.to_owned() }
+    }
+
     /// The container's id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    fn trusting(self, farm: &TestFarm, target: &str) -> Self {
+    /// Likewise, of a host that is there: it trusts the farm and follows it.
+    pub fn trusting(self, farm: &TestFarm, target: &str) -> Self {
         self.serve(farm);
         let keyring = format!("/srv/apt/plugfarm-local-keyring-{target}.deb");
         self.run(&format!("dpkg --install {keyring}")).succeeds();
@@ -238,20 +244,13 @@ impl Host {
     }
 
     fn start(farm: &TestFarm, target: &str, network: &str) -> Self {
-        let images = farm.run(&["images", "list", "--json"]).succeeds().json();
-        let image = images["images"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|image| image["name"] == "host" && image["target"] == target)
-            .unwrap_or_else(|| panic!("no host image for {target}; run `plugfarm images build`"));
         let id = docker(&[
             "run",
             "--detach",
             "--rm",
             &format!("--network={network}"),
             "--label=plugfarm.test=host",
-            image["id"].as_str().unwrap(),
+            &host_image(farm, target),
             "sleep",
             "900",
         ]);
@@ -307,6 +306,16 @@ impl Host {
         let audit = self.run("dpkg --audit").succeeds();
         assert_eq!(audit.stdout, "", "dpkg is healthy");
     }
+}
+
+/// The image of a clean machine of this release.
+pub fn host_image(farm: &TestFarm, target: &str) -> String {
+    let images = farm.run(&["images", "list", "--json"]).succeeds().json();
+    let mut images = images["images"].as_array().unwrap().iter();
+    let image = images
+        .find(|image| image["name"] == "host" && image["target"] == target)
+        .unwrap_or_else(|| panic!("no host image for {target}; run `plugfarm images build`"));
+    image["id"].as_str().unwrap().to_owned()
 }
 
 /// Serves `/srv/apt` unless something does already, and waits until it answers.

@@ -52,6 +52,7 @@ mod host_helper;
 mod host_jobs;
 mod host_lab;
 mod host_market;
+mod host_systemd;
 mod host_update;
 mod host_updates;
 mod host_verify;

@@ -18,7 +18,7 @@ const PROGRAMS: [&str; 2] = [
 ];
 
 /// The packages, made once of these programs: by whichever story comes first, and each is a process.
-fn packages() -> &'static Path {
+pub(crate) fn packages() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
