@@ -20,6 +20,8 @@ use crate::model::{Channel, FarmName};
 
 /// The most bytes that a configuration file may have.
 const MAX_SIZE: usize = 256 * 1024;
+/// The most people that may be asked to approve a package: hosts read no more approvals of one.
+const MAX_APPROVALS: usize = 32;
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -184,10 +186,10 @@ fn check_repository(
         snapshots: duration("repository.snapshots", raw.snapshots)?,
         keep: raw.keep.map(check_keep).transpose()?,
     };
-    if config.approvals == 0 {
+    if !(1..=MAX_APPROVALS).contains(&config.approvals) {
         return Err(value_error(
             "repository.approvals",
-            "somebody must approve: it must be 1 or more",
+            "somebody must approve, and hosts look at no more than 32: it must be 1 to 32",
         ));
     }
     if config.s3.is_some() && config.path.is_some() {
@@ -360,7 +362,7 @@ mod tests {
         insta::assert_snapshot!(said("farm: Not-Me"), @"`Not-Me` is not a valid farm name: it must match ^[a-z][a-z0-9]*$ and have at most 32 characters");
         insta::assert_snapshot!(said("sandbox: {runtime: 'a b'}"), @"sandbox.runtime: it must be the name of one of the engine's runtimes, such as runsc");
         insta::assert_snapshot!(said("plugins: {host_packages: ['*']}"), @"plugins.host_packages: each must be a package's name, or the beginning of one with `*` after it");
-        insta::assert_snapshot!(said("repository: {approvals: 0}"), @"repository.approvals: somebody must approve: it must be 1 or more");
+        insta::assert_snapshot!(said("repository: {approvals: 0}"), @"repository.approvals: somebody must approve, and hosts look at no more than 32: it must be 1 to 32");
         for bad in ["[]", "[stable, stable]", "[preview-a]"] {
             assert!(
                 said(&format!("repository: {{channels: {bad}}}"))

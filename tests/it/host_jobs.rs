@@ -105,6 +105,39 @@ async fn all_plugins_are_updated_each_by_a_job_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_update_of_all_goes_on_where_a_death_left_it() {
+    let stage = Stage::new();
+    for plugin in ["demo/a", "demo/b"] {
+        stage.publish(plugin, "1.0", "");
+    }
+    let host = TestHost::new(stage.clone(), None, None);
+    for plugin in ["demo/a", "demo/b"] {
+        host.ended(&host.market(plugin, None).await).await;
+        stage.publish(plugin, "2.0", "");
+    }
+    stage.hold();
+    let all = host.jobs.update_all().await.unwrap();
+    assert_eq!(host.jobs.update_all().await.unwrap(), all, "one job");
+    stage.let_through(1);
+    while !host.jobs.parts(&all).iter().any(|job| job.applying) {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let host = host.die(None, None).await;
+    stage.let_through(100);
+    let all = host.ended(&all).await;
+    assert_eq!(all.state, State::Completed);
+    let parts = host.jobs.parts(&all.uuid);
+    assert_eq!(parts.len(), 2);
+    for job in parts.iter().chain([&all]) {
+        let ends = job.events.iter().filter(|one| one.status.is_terminal());
+        assert_eq!((job.state, ends.count()), (State::Completed, 1));
+    }
+    for plugin in ["demo/a", "demo/b"] {
+        assert_eq!(stage.version(plugin).unwrap(), "2.0");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_fails_and_says_why() {
     let stage = Stage::new();
     stage.publish("demo/a", "1.0", "");

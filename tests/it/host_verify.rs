@@ -161,6 +161,8 @@ fn who_let_it_in_is_verified_without_a_network() {
             "is not what the farm's index names",
         ),
         (format!("rm {one}"), "was not kept"),
+        // As apt alone leaves it.
+        (format!("rm -r {folder}"), "no evidence of it was kept"),
     ] {
         lab.host.run(&damage).succeeds();
         let (ran, found) = verify(&lab);

@@ -64,7 +64,7 @@ impl Automatic {
     }
 
     fn note(&self) {
-        if let Err(error) = fs_err::write(&self.stamp, "") {
+        if let Err(error) = fs_err::write(&self.stamp, format!("{}\n", now())) {
             tracing::error!(%error, "when it was looked for updates cannot be written down");
         }
     }
