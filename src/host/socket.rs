@@ -34,8 +34,11 @@ const MAX_CONNECTIONS: usize = 16;
 const MAX_PLUGINS: usize = 500;
 /// How long a request may take to arrive, and a line of an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is looked how far jobs are.
+/// How often it is looked how far jobs are, and after how many looks something is said whatever happens.
 const TICK: Duration = Duration::from_millis(200);
+const HEARTBEAT: u32 = 150;
+/// The longest that the agent may say nothing.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// What can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +68,8 @@ pub enum Said {
         /// It, as the interface shows it.
         job: Value,
     },
+    /// Nothing is new; said so that whoever waits knows that the agent is there.
+    Alive,
     /// No job was made.
     Refused {
         /// Why.
@@ -204,7 +209,7 @@ async fn take(jobs: &Jobs, wish: Wish) -> Result<Vec<JobId>, JobsError> {
 /// Tells of a job and its parts until it has ended.
 async fn follow(stream: &mut UnixStream, jobs: &Jobs, id: &JobId) -> io::Result<()> {
     let mut steps: BTreeMap<u64, usize> = BTreeMap::new();
-    loop {
+    for look in 1_u32.. {
         let Some(job) = jobs.get(id) else {
             return Err(ErrorKind::NotFound.into());
         };
@@ -217,10 +222,14 @@ async fn follow(stream: &mut UnixStream, jobs: &Jobs, id: &JobId) -> io::Result<
             }
         }
         if ended {
-            return Ok(());
+            break;
+        }
+        if look % HEARTBEAT == 0 {
+            say(stream, &Said::Alive).await?;
         }
         tokio::time::sleep(TICK).await;
     }
+    Ok(())
 }
 
 /// What is new of a job of which so many steps were told; one more, once its end was.
@@ -269,7 +278,8 @@ pub async fn ask(socket: &Path, wish: &Wish, mut told: impl FnMut(&Said)) -> Res
     loop {
         let mut line = Vec::new();
         let mut limited = (&mut stream).take(MAX_ANSWER);
-        let read = limited.read_until(b'\n', &mut line).await;
+        let read = tokio::time::timeout(SILENCE, limited.read_until(b'\n', &mut line)).await;
+        let read = read.map_err(|_| lost(ErrorKind::TimedOut.into()))?;
         if read.map_err(lost)? == 0 {
             return Err(lost(ErrorKind::UnexpectedEof.into()));
         }

@@ -102,6 +102,12 @@ async fn all_plugins_are_updated_each_by_a_job_of_its_own() {
     let one = host.ended(&one).await;
     assert_eq!(one.state, State::Completed);
     assert!(one.reason.unwrap().contains("a pin of apt"));
+    stage.publish("demo/d", "3.0", "");
+    stage.limit_newest("17.11");
+    let all = host.ended(&host.jobs.update_all().await.unwrap()).await;
+    let reason = all.reason.unwrap();
+    let expected = "demo/d: 1.0-0+deb12u1 stays: 3.0-0+deb12u1 is not for this host's Wazo";
+    assert!(reason.contains(expected), "{reason}");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ const NOTES: &str = "A version that its farm gives to a share of the hosts only 
     machine's id decides: `apt upgrade` decides alike. An explicit `apt install PACKAGE` takes it at once.\n\nA version that is \
     higher than the farm's, such as one that was built here, is kept; so is a package that is held (`apt-mark hold`), or pinned \
     to what it is.\n\nThe agent makes jobs of it: GET /0.2/jobs has them, and the bus is told. Where no agent runs, the helper \
-    updates without a job.\n\nExit codes: 0 done, 1 something could not be updated, 2 wrong usage, 3 nobody can be asked.";
+    updates without a job. Both go on when this command is interrupted.\n\nExit codes: 0 done, 1 something could not be updated, 2 wrong usage, 3 nobody can be asked.";
 
 pub(super) async fn run(arguments: &UpdateArgs) -> anyhow::Result<ExitCode> {
     let succeeded = match agent::run(arguments).await {

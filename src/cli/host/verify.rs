@@ -132,7 +132,7 @@ fn tell(found: &Verification) {
         }
         if approvals.is_empty() {
             output::line(&format!(
-                "  {:<11} {suite}, without anybody's approval",
+                "  {:<11} {suite}; its index names no approval",
                 "admitted"
             ));
         }

@@ -7,7 +7,7 @@ use super::fit::Bounds;
 use super::machine::{Machine, Trouble};
 use super::work::{Halt, Work, options};
 use super::{Asked, JobError, Status};
-use crate::apt::{Available, Installed, Policies, Upgrade, upgrade};
+use crate::apt::{Available, Installed, Kept, Policies, Upgrade, upgrade};
 use crate::host::helper::Cause;
 use crate::model::PluginId;
 use crate::plugin::WazoVersion;
@@ -129,17 +129,20 @@ impl<M: Machine> Agent<M> {
         policies: &Policies,
         wazo: Option<&WazoVersion>,
     ) -> Prospect {
-        let all = offers.len();
-        offers.retain(|one| wazo.is_none_or(|wazo| Bounds::of(one).wrong(wazo).is_none()));
+        let fits = |one: &Available| wazo.is_none_or(|wazo| Bounds::of(one).wrong(wazo).is_none());
+        let higher = |one: &&Available| one.version > installed.version && !fits(one);
+        let unfit = offers.iter().find(higher);
+        let unfit = unfit.map(|one| format!("stays: {} is not for this host's Wazo", one.version));
+        offers.retain(fits);
         let lets = |offer: &Available| policies.lets(&offer.package, &offer.version);
         let why = match upgrade(installed, &offers, lets, |one| self.machine.is_due(one)) {
             Upgrade::To(offer) => return Prospect::Due(Box::new(offer.clone())),
-            Upgrade::Newest => format!("{} is the newest", installed.version),
-            Upgrade::Kept(why) => format!("{} stays: {why}", installed.version),
+            Upgrade::Kept(why @ (Kept::Held(_) | Kept::Pinned(_) | Kept::NotYet(_))) => {
+                format!("stays: {why}")
+            }
+            Upgrade::Newest => unfit.unwrap_or_else(|| "is the newest".to_owned()),
+            Upgrade::Kept(why) => unfit.unwrap_or_else(|| format!("stays: {why}")),
         };
-        Prospect::Stays(match all - offers.len() {
-            0 => why,
-            unfit => format!("{why}; {unfit} more are not for this host's Wazo"),
-        })
+        Prospect::Stays(format!("{} {why}", installed.version))
     }
 }
