@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::diagnosis::{Ended, diagnose, diagnose_refresh};
+use super::diagnosis::{Ended, Lists, diagnose, diagnose_refresh, stale};
 use super::guard::{self, Plan};
 use super::plan::{self, Aim, Goal};
 use super::run::run;
@@ -14,7 +14,7 @@ use crate::apt::{Apt, AptError, Available, Farm, Packages, machine_id};
 use crate::host::evidence::Evidence;
 
 /// Options that every run of apt has: no prompts, edited conffiles stay (dpkg(1)), no colours, and the lock is waited for.
-const OPTIONS: [&str; 7] = [
+const OPTIONS: [&str; 8] = [
     "--yes",
     "--quiet",
     "--option=Dpkg::Use-Pty=0",
@@ -22,6 +22,8 @@ const OPTIONS: [&str; 7] = [
     "--option=Dpkg::Options::=--force-confold",
     "--option=Acquire::Retries=2",
     "--option=APT::Color=0",
+    // Nobody would ever remove them.
+    "--option=APT::Keep-Downloaded-Packages=0",
 ];
 
 /// How long one run may take, and how long it waits for apt's and dpkg's locks.
@@ -113,7 +115,7 @@ impl Machine {
         }
     }
 
-    /// Installs; once more after a refresh, if apt's lists were older than the repository.
+    /// Installs; once more after a refresh, if apt's lists were older than the repositories.
     async fn install(
         &self,
         goal: Goal,
@@ -123,11 +125,11 @@ impl Machine {
     ) -> Result<Report, Refusal> {
         let goals = [goal];
         let report = self.reach(&goals, &packages, &offers, told).await?;
-        let stale = |one: &Diagnosis| ["not-found", "hash-mismatch"].contains(&one.code.as_str());
-        if !report.failures.iter().any(stale) {
-            return Ok(report);
+        match stale(&report.failures) {
+            None => return Ok(report),
+            Some(Lists::Farms) => drop(self.refresh(told).await?),
+            Some(Lists::All) => self.refresh_all(told).await?,
         }
-        self.refresh(told).await?;
         let offers = self.offers().await?;
         self.reach(&goals, &self.packages().await?, &offers, told)
             .await
@@ -304,6 +306,15 @@ impl Machine {
         };
         let offers: Vec<_> = offers.into_iter().filter(there).collect();
         self.evidence.fetch(&offers).await;
+    }
+
+    /// Fetches the indices of all sources. Those that cannot be had stay as they are: what comes of it is seen when apt installs.
+    async fn refresh_all(&self, told: Told<'_>) -> Result<(), Refusal> {
+        told(Answer::Step {
+            step: Step::Refreshing,
+        });
+        let updated = self.apt_get(vec!["update".to_owned()], told).await;
+        updated.map(drop).map_err(|error| unavailable(&error))
     }
 
     async fn refresh_source(

@@ -136,7 +136,7 @@ fn fetched(repository: Option<&str>, lines: &[String]) -> Option<Diagnosis> {
         ("signature", "its signature is not good")
     } else if said(&hashes) {
         ("hash-mismatch", "what it gave is not what it has signed")
-    } else if line.contains("404") {
+    } else if line.contains("404") || line.contains("File not found") {
         ("not-found", "it has no such file any more")
     } else {
         ("unreachable", "it cannot be reached")

@@ -6,6 +6,9 @@
 mod apt_words;
 mod script;
 mod service;
+mod stale;
+
+pub(super) use stale::{Lists, stale};
 
 use super::wire::{Cause, Diagnosis};
 use crate::apt::{Installed, PackageState};
