@@ -95,6 +95,8 @@ impl Broker {
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", path("plugins"))
             .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
             .env("RABBITMQ_CONFIG_FILE", path("none"))
+            // A thread or two that do not spin: it starts sooner where others work too.
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

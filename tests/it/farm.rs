@@ -208,12 +208,12 @@ impl Host {
 
     /// Likewise, with a network and Debian's own packages.
     pub fn online(farm: &TestFarm, target: &str) -> Self {
-        Self::start(farm, target, "bridge").trusting(farm, target)
+        Self::start(farm, target, "bridge", &[]).trusting(farm, target)
     }
 
     /// A host with nothing but Debian.
     pub fn bare(farm: &TestFarm, target: &str) -> Self {
-        let host = Self::start(farm, target, "none");
+        let host = Self::start(farm, target, "none", &[]);
         host.run("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
             .succeeds();
         host
@@ -221,7 +221,12 @@ impl Host {
 
     /// A host with a network and Debian's own packages, which knows of no farm.
     pub fn networked(farm: &TestFarm, target: &str) -> Self {
-        Self::start(farm, target, "bridge")
+        Self::start(farm, target, "bridge", &[])
+    }
+
+    /// A host in this machine's own network, which knows of no farm; with more options of `docker run`.
+    pub fn beside(farm: &TestFarm, target: &str, options: &[&str]) -> Self {
+        Self::start(farm, target, "host", options)
     }
 
     /// A container that was started in another way.
@@ -243,17 +248,17 @@ impl Host {
         self
     }
 
-    fn start(farm: &TestFarm, target: &str, network: &str) -> Self {
-        let id = docker(&[
+    fn start(farm: &TestFarm, target: &str, network: &str, options: &[&str]) -> Self {
+        let (image, network) = (host_image(farm, target), format!("--network={network}"));
+        let run = [
             "run",
             "--detach",
             "--rm",
-            &format!("--network={network}"),
+            &network,
             "--label=plugfarm.test=host",
-            &host_image(farm, target),
-            "sleep",
-            "900",
-        ]);
+        ];
+        let command = [image.as_str(), "sleep", "900"];
+        let id = docker(&[&run, options, &command].concat());
         Self {
             id: id.succeeds().stdout.trim().to_owned(),
         }

@@ -153,14 +153,20 @@ impl Service {
             );
         }
         commit(&plugin, 1_700_000_000);
+        let url = self.publish_repository(&plugin, name);
+        fs::remove_dir_all(&plugin).unwrap();
+        url
+    }
+
+    /// Puts a copy of a repository on the git server; gives its URL.
+    pub(crate) fn publish_repository(&self, repository: &Path, name: &str) -> String {
         let bare = self.sources.root.path().join(name);
-        let (from, to) = (plugin.to_str().unwrap(), bare.to_str().unwrap());
+        let (from, to) = (repository.to_str().unwrap(), bare.to_str().unwrap());
         run(
             Path::new("/"),
             "git",
             &["clone", "--quiet", "--bare", from, to],
         );
-        fs::remove_dir_all(&plugin).unwrap();
         format!("{}/{name}", self.git)
     }
 

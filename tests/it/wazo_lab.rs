@@ -204,6 +204,7 @@ fn respond(
 /// The agent, with a state of its own.
 pub(crate) struct Agent {
     folder: tempfile::TempDir,
+    pub(crate) port: u16,
     address: String,
     process: Option<Child>,
 }
@@ -232,6 +233,7 @@ impl Agent {
             .port();
         let agent = Self {
             folder,
+            port,
             address: format!("127.0.0.1:{port}"),
             process: None,
         };

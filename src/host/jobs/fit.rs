@@ -170,4 +170,20 @@ mod tests {
         half.state = crate::apt::PackageState::HalfConfigured;
         assert_eq!(choose(Some(&half), None, false), "install 2.0");
     }
+
+    #[test]
+    fn test_is_installed() {
+        let offers = [offer("demo/a", "0.0.1-5"), offer("demo/a", "0.0.1")];
+        let there = |version: &str, asked| {
+            let installed = installed("demo/a", version);
+            choose(&offers, Some(&installed), (asked, false), None) == Choice::There
+        };
+        assert!(there("0.0.1", Some("0.0.1")));
+        assert!(there("0.0.1-5", Some("0.0.1-5")));
+        assert!(!there("0.0.1", Some("0.0.1-5")));
+        assert!(!there("0.0.1-5", Some("0.0.1")));
+        assert!(there("0.0.1-5", None));
+        let asked = (Some("0.0.1"), false);
+        assert_ne!(choose(&offers, None, asked, None), Choice::There);
+    }
 }
