@@ -290,3 +290,73 @@ pub async fn ask(socket: &Path, wish: &Wish, mut told: impl FnMut(&Said)) -> Res
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::Canceller;
+
+    /// What comes back for these bytes.
+    async fn send(path: &Path, bytes: &[u8]) -> String {
+        let mut stream = UnixStream::connect(path).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn only_wishes_that_can_be_read_become_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = Jobs::open(&folder.path().join("jobs")).unwrap();
+        let path = folder.path().join(NAME);
+        let wish = |names: &[String]| Wish::Update {
+            plugins: names.iter().map(|name| name.parse().unwrap()).collect(),
+        };
+        let nobody = ask(&path, &wish(&[]), |_| {}).await;
+        assert!(matches!(nobody, Err(AskError::NotThere { .. })));
+        // What was left by an agent that died is no obstacle.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let nobody = ask(&path, &wish(&[]), |_| {}).await;
+        assert!(matches!(nobody, Err(AskError::NotThere { .. })));
+
+        let (canceller, stop) = Canceller::new();
+        let (at, taking) = (path.clone(), jobs.clone());
+        let serving = tokio::spawn(async move { serve(&at, taking, stop).await });
+        while UnixStream::connect(&path).await.is_err() {
+            tokio::time::sleep(TICK).await;
+        }
+        assert_eq!(
+            fs_err::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let plugin = r#"{"namespace":"demo","name":"../x"}"#;
+        for bad in [
+            "\n".to_owned(),
+            "{}\n".to_owned(),
+            "nonsense\n".to_owned(),
+            "{\"verb\":\"install\"}\n".to_owned(),
+            "{\"verb\":\"update\",\"force\":true}\n".to_owned(),
+            format!("{{\"verb\":\"update\",\"plugins\":[{plugin}]}}\n"),
+            format!("{{\"verb\":\"{}\n", "x".repeat(40_000)),
+        ] {
+            let said = send(&path, bad.as_bytes()).await;
+            assert!(said.starts_with(r#"{"answer":"refused""#), "{bad}: {said}");
+        }
+        let many: Vec<_> = (0..=MAX_PLUGINS).map(|n| format!("demo/p{n}")).collect();
+        let refused = ask(&path, &wish(&many), |_| {}).await;
+        assert!(
+            matches!(refused, Err(AskError::Refused { .. })),
+            "{refused:?}"
+        );
+        assert!(jobs.list().is_empty());
+
+        let one = wish(&["demo/a".to_owned()]);
+        let waits = tokio::time::timeout(TICK * 3, ask(&path, &one, |_| {})).await;
+        assert!(waits.is_err(), "nobody works the job off");
+        assert_eq!(jobs.list().len(), 1, "and it stays");
+        canceller.cancel();
+        serving.await.unwrap().unwrap();
+        assert!(!path.exists());
+    }
+}
