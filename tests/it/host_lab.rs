@@ -31,6 +31,19 @@ except urllib.error.HTTPError as error: answer = error
 print(answer.status, answer.read().decode())
 "#;
 
+/// Makes a mirror of Debian in `/srv/debian` whose one package is `tig` in the version `$1`.
+pub(crate) const TIG: &str = r#"set -e
+mkdir -p /srv/debian /srv/tig/DEBIAN
+printf 'Package: tig\nVersion: %s\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: tig\n' $1 >/srv/tig/DEBIAN/control
+rm -f /srv/debian/*
+dpkg-deb --build --root-owner-group /srv/tig /srv/debian/tig_$1_all.deb
+cd /srv/debian
+printf '%s\nFilename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(cat /srv/tig/DEBIAN/control)" *.deb $(stat -c %s *.deb) \
+    $(sha256sum *.deb | cut -d' ' -f1) >Packages
+# Servers tell times by the second.
+touch --date "2020-01-0$(echo $1 | cut -c1)" Packages
+"#;
+
 /// A farm, and a host of one release on which the helper listens.
 pub(crate) struct HelperHost {
     pub(crate) farm: TestFarm,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::host_lab::{HelperHost, Plugin, install, install_version, package, update};
+use crate::host_lab::{HelperHost, Plugin, TIG, install, install_version, package, update};
 
 fn second() -> Plugin<'static> {
     Plugin {
@@ -120,4 +120,27 @@ fn what_is_not_known_because_the_farm_is_away_is_told_as_that() {
     assert_eq!(lab.fails(&install("hello"))["cause"], "farm");
     lab.host.run("mv /srv/away /srv/apt").succeeds();
     assert_eq!(lab.does(&install("hello"))["did"], "installed");
+}
+
+#[test]
+fn what_a_new_version_needs_of_debian_is_found_though_the_host_has_not_heard_of_it() {
+    let lab = HelperHost::new("bookworm", &[Plugin::default()]);
+    let mirror = |version: &str| {
+        let publish = format!("cat >/tmp/tig <<'END'\n{TIG}END\nsh /tmp/tig {version}");
+        lab.host.run(&publish).succeeds();
+    };
+    mirror("1.0");
+    // Its lists are copies, as those of a mirror elsewhere are.
+    lab.host
+        .run("echo 'deb [trusted=yes] copy:/srv/debian ./' >/etc/apt/sources.list && apt-get update --error-on=any")
+        .succeeds();
+    lab.does(&install("hello"));
+    lab.publish(&Plugin {
+        manifest: "debian_depends: ['tig (>= 2.0)']\n",
+        ..second()
+    });
+    mirror("2.0");
+    lab.report(&json!({"verb": "refresh"}));
+    assert_eq!(lab.does(&update())["did"], "upgraded");
+    assert_eq!(lab.host.status("tig"), "install ok installed");
 }

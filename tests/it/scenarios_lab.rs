@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::broker_lab::{Broker, Heard, Listener};
 use crate::farm::{Host, Ran};
+use crate::host_lab::TIG;
 use crate::scenarios_client::{MarketServer, PlugindClient};
 use crate::scenarios_fixtures::Fixture;
 use crate::service_lab::Service;
@@ -45,18 +46,10 @@ const SET_UP: &str = r#"set -e
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
 echo plugfarm-host:x:990:990::/:/bin/false >>/etc/passwd
 echo plugfarm-host:x:990: >>/etc/group
-mkdir -p /var/lib/plugfarm-host /srv/debian /srv/tig/DEBIAN
+mkdir -p /var/lib/plugfarm-host
 chown 990:990 /var/lib/plugfarm-host
 cat >/usr/local/bin/publish-tig <<'END'
-set -e
-printf 'Package: tig\nVersion: %s\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: tig\n' $1 >/srv/tig/DEBIAN/control
-rm -f /srv/debian/*
-dpkg-deb --build --root-owner-group /srv/tig /srv/debian/tig_$1_all.deb
-cd /srv/debian
-printf '%s\nFilename: ./%s\nSize: %s\nSHA256: %s\n\n' "$(cat /srv/tig/DEBIAN/control)" *.deb $(stat -c %s *.deb) \
-    $(sha256sum *.deb | cut -d' ' -f1) >Packages
-# Servers tell times by the second.
-touch --date "2020-01-0$(echo $1 | cut -c1)" Packages
+TIG
 END
 sh /usr/local/bin/publish-tig 1.0
 setsid python3 -m http.server --bind 127.0.0.1 --directory /srv/debian MIRROR >/dev/null 2>&1 </dev/null &
@@ -131,6 +124,7 @@ impl Scenario {
         let host = Host::beside(&service.farm, "bookworm", &options);
         let mirror = free_port("127.0.0.1").to_string();
         let set_up = SET_UP
+            .replace("TIG", TIG)
             .replace("FARM", &service.url())
             .replace("MIRROR", &mirror)
             .replace("PORT", &port.to_string());

@@ -110,29 +110,28 @@ impl Machine {
                         }
                     }
                 };
-                self.install(goal, packages, offers, told).await
+                self.reach_with_new_lists(&[goal], &packages, &offers, told)
+                    .await
             }
         }
     }
 
-    /// Installs; once more after a refresh, if apt's lists were older than the repositories.
-    async fn install(
+    /// Like [`Self::reach`]; once more after a refresh, if apt's lists were older than the repositories.
+    async fn reach_with_new_lists(
         &self,
-        goal: Goal,
-        packages: Packages,
-        offers: Vec<Available>,
+        goals: &[Goal],
+        before: &Packages,
+        offers: &[Available],
         told: Told<'_>,
     ) -> Result<Report, Refusal> {
-        let goals = [goal];
-        let report = self.reach(&goals, &packages, &offers, told).await?;
+        let report = self.reach(goals, before, offers, told).await?;
         match stale(&report.failures) {
             None => return Ok(report),
             Some(Lists::Farms) => drop(self.refresh(told).await?),
             Some(Lists::All) => self.refresh_all(told).await?,
         }
-        let offers = self.offers().await?;
-        self.reach(&goals, &self.packages().await?, &offers, told)
-            .await
+        let (before, offers) = (self.packages().await?, self.offers().await?);
+        self.reach(goals, &before, &offers, told).await
     }
 
     /// Updates all at once; one by one, if one of them keeps apt from beginning.
@@ -143,7 +142,8 @@ impl Machine {
         offers: &[Available],
         told: Told<'_>,
     ) -> Result<Report, Refusal> {
-        let report = self.reach(goals, packages, offers, told).await?;
+        let report = self.reach_with_new_lists(goals, packages, offers, told);
+        let report = report.await?;
         let work = goals.iter().filter(|goal| goal.is_work()).count();
         let begun = self.packages().await? != *packages;
         if report.succeeded() || work < 2 || begun {
@@ -313,7 +313,9 @@ impl Machine {
         told(Answer::Step {
             step: Step::Refreshing,
         });
-        let updated = self.apt_get(vec!["update".to_owned()], told).await;
+        // Somebody waits, and perhaps none of them can be reached.
+        let arguments = ["update", "--option=Acquire::Retries=0"].map(str::to_owned);
+        let updated = self.apt_get(arguments.into(), told).await;
         updated.map(drop).map_err(|error| unavailable(&error))
     }
 

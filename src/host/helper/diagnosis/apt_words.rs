@@ -151,7 +151,7 @@ fn fetched(repository: Option<&str>, lines: &[String]) -> Option<Diagnosis> {
         "hash-mismatch" => {
             "try again; if it stays, ask whoever runs the repository or the proxy before it"
         }
-        "not-found" => "run `apt-get update`, then try again",
+        "not-found" => "try again later; if it stays, ask whoever runs the repository",
         _ => "see that this host reaches it, then try again",
     };
     Some(plain(
