@@ -1,4 +1,4 @@
-//! What the public Python client of wazo-plugind sends, byte for byte, and a market's static server.
+//! Requests as the public Python client of wazo-plugind writes them, and a market's static server.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -203,7 +203,7 @@ impl Drop for MarketServer {
 }
 
 #[test]
-fn a_request_is_what_the_python_client_sends() {
+fn a_body_is_written_as_python_writes_it() {
     let body = json!({"method": "git", "options": {"url": "git://a/b", "more": [1, 2]}});
     assert_eq!(
         dumps(&body),
