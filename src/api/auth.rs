@@ -79,6 +79,19 @@ impl Caller {
         ))
     }
 
+    /// Who tells what became of installations: a partner is one, whatever tokens it has; each other token is one.
+    pub(super) fn reporter(&self) -> Result<String, Problem> {
+        if !self.token.allows(Scope::Report, None) {
+            let words = "this token does not allow to tell what became of installations";
+            let hint = "use a token that was made with --scope report";
+            return Err(forbidden(words, hint));
+        }
+        Ok(match &self.token.partner {
+            Some(partner) => format!("partner {partner}"),
+            None => format!("token {}", self.token.id),
+        })
+    }
+
     /// Whether it is the operator's.
     pub(super) fn operates(&self) -> bool {
         self.token.operates()
@@ -153,6 +166,11 @@ impl Caller {
             true => own.namespaces.clone(),
             false => new.namespaces,
         };
+        if new.scopes.contains(&Scope::Report) {
+            // One host is one token: whoever makes tokens would be as many as they like.
+            let words = "only the operator makes tokens that report";
+            return Err(forbidden(words, hint));
+        }
         let within = |one| own.namespaces.is_empty() || own.namespaces.contains(one);
         if !new.scopes.iter().all(|scope| own.scopes.contains(scope))
             || !namespaces.iter().all(within)

@@ -20,6 +20,9 @@ use crate::model::Actor;
 /// When whoever found no place may come again.
 const LATER: Duration = Duration::from_secs(5);
 
+/// How many installations one host may tell of at once, and after these in a minute.
+const REPORTS: (u32, u32) = (120, 2);
+
 /// What callers have asked for lately.
 #[derive(Debug)]
 pub struct Load {
@@ -27,6 +30,7 @@ pub struct Load {
     addresses: Buckets<Origin>,
     tokens: Buckets<String>,
     submissions: Buckets<Actor>,
+    reports: Buckets<String>,
     readers: Places,
     limits: LoadLimits,
 }
@@ -40,6 +44,7 @@ impl Load {
             addresses: Buckets::new(limits.requests_per_minute),
             tokens: Buckets::new(limits.requests_per_minute),
             submissions: Buckets::new(limits.submissions_per_minute),
+            reports: Buckets::of(REPORTS.0, REPORTS.1),
             readers: Places::new(limits.log_readers, limits.log_readers_per_address),
             limits,
         }
@@ -65,6 +70,15 @@ impl Load {
         taken.map_err(|wait| {
             let most = self.limits.submissions_per_minute;
             let words = format!("{partner} submits more than {most} builds a minute");
+            Problem::later(StatusCode::TOO_MANY_REQUESTS, words, wait)
+        })
+    }
+
+    /// An installation that a host tells of.
+    pub(super) fn report(&self, reporter: &str) -> Result<(), Problem> {
+        let taken = self.reports.take(reporter.to_owned(), Instant::now());
+        taken.map_err(|wait| {
+            let words = "this token tells of more installations than the farm takes of one host";
             Problem::later(StatusCode::TOO_MANY_REQUESTS, words, wait)
         })
     }

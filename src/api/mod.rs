@@ -10,6 +10,7 @@ mod builds;
 mod decisions;
 mod document;
 mod exchange;
+mod installations;
 mod load;
 mod logs;
 mod people;
@@ -129,6 +130,8 @@ fn routes() -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(plugins::channels))
+        .routes(routes!(installations::tell))
+        .routes(routes!(installations::show))
         .routes(routes!(decisions::promote))
         .routes(routes!(decisions::phase))
         .routes(routes!(decisions::withdraw))

@@ -129,7 +129,7 @@ pub(super) async fn find(api: &Api, id: Id, reader: &Reader) -> Result<BoundSour
     found.ok_or_else(|| Problem::missing("plugin"))
 }
 
-fn named(id: Id) -> Result<PluginId, Problem> {
+pub(super) fn named(id: Id) -> Result<PluginId, Problem> {
     let missing = || Problem::missing("plugin");
     let Path((namespace, name)) = id.map_err(|_| missing())?;
     format!("{namespace}/{name}").parse().map_err(|_| missing())

@@ -73,6 +73,14 @@ pub(super) async fn metrics(api: State) -> Result<impl IntoResponse, Problem> {
     for notice in api.notices.all() {
         writeln!(text, "plugfarm_notice{{about=\"{}\"}} 1", notice.about).unwrap_or_default();
     }
+    text.push_str("# HELP plugfarm_installations What hosts have told of installations, as long as it is kept, by whose fault it was.\n# TYPE plugfarm_installations gauge\n");
+    for (blame, count) in api.store.installations_by_blame().await? {
+        let blame = if blame.is_empty() { "nobody" } else { &blame };
+        writeln!(text, "plugfarm_installations{{blame=\"{blame}\"}} {count}").unwrap_or_default();
+    }
+    let halted = api.store.halted(None).await?.len();
+    text.push_str("# HELP plugfarm_rollouts_halted Roll-outs that the farm has halted.\n# TYPE plugfarm_rollouts_halted gauge\n");
+    writeln!(text, "plugfarm_rollouts_halted {halted}").unwrap_or_default();
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text))
 }

@@ -88,6 +88,7 @@ impl Page {
             "url": "https://git.example.org/hello", "plugin": "demo/hello", "version": "1.0", "percent": 5,
             "reason": "a test", "namespace": "demo2", "partner": "acme", "forge": "github", "tags": ["v*"],
             "token": "0123456789abcdef", "private": true, "address": "ops@example.org",
+            "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7", "target": "bookworm", "architecture": "amd64", "verb": "install",
         });
         let schema = self
             .operation
@@ -105,6 +106,7 @@ impl Page {
             "NewCredential" => &["token"],
             "NewPrivacy" => &["private"],
             "NewSubscription" => &["address"],
+            "Installation" => &["id", "plugin", "version", "target", "architecture", "verb"],
             other => panic!("say what a good {other} is"),
         };
         let fields = fields

@@ -195,6 +195,11 @@ pub async fn serve_host(
         jobs.clone(),
         stop.clone(),
     ));
+    let reports = config
+        .farm
+        .as_ref()
+        .is_some_and(|farm| farm.report_outcomes);
+    let agent = if reports { agent.reporting() } else { agent };
     let bus = config.bus.clone().map(Bus::new);
     let bus = bus.map(|bus| (bus, config.uuid.clone()));
     tokio::spawn(auth.clone().renew(stop.clone()));

@@ -223,6 +223,7 @@ impl App {
                 artifacts: serve.keep_artifacts,
                 logs: serve.keep_logs,
             },
+            rollouts: self.config.rollouts,
             probe: Probe {
                 origin: Origin::parse(&url)?,
             },

@@ -5,9 +5,9 @@ use super::{Client, ClientError, Follower};
 use crate::http::{Request, Response};
 use crate::model::PluginId;
 use crate::wire::{
-    Binding, Build, Channel, Detailed, DetailedPlugin, Lock, Namespace, NewToken, Phased, Phasing,
-    Plugin, Promoted, Promotion, Queue, Rollback, RolledBack, Secret, Source, Submission,
-    Submitted, Token, Waits, Withdrawal, Withdrawn,
+    Binding, Build, Channel, Detailed, DetailedPlugin, Installation, Installations, Lock,
+    Namespace, NewToken, Phased, Phasing, Plugin, Promoted, Promotion, Queue, Rollback, RolledBack,
+    Secret, Source, Status, Submission, Submitted, Token, Waits, Withdrawal, Withdrawn,
 };
 
 /// How much one list may have; the farm has the last word.
@@ -168,6 +168,25 @@ impl Client {
     fn plugin_at(&self, plugin: &PluginId, verb: &[&str]) -> url::Url {
         let path = ["plugins", plugin.namespace.as_str(), plugin.name.as_str()];
         self.at(&[&path, verb].concat())
+    }
+
+    /// What hosts have told of a plugin's versions.
+    pub async fn installations(
+        &self,
+        plugin: &PluginId,
+    ) -> Result<Vec<Installations>, ClientError> {
+        self.read(self.plugin_at(plugin, &["installations"])).await
+    }
+
+    /// Tells what became of an installation. Telling it twice is the same as telling it once.
+    pub async fn tell(&self, installation: &Installation) -> Result<(), ClientError> {
+        let request = self.post(self.at(&["installations"]), installation)?;
+        self.order(request).await
+    }
+
+    /// How the farm is.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.read(self.at(&["status"])).await
     }
 
     /// The channels, in their order.

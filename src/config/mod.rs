@@ -11,6 +11,7 @@ mod raw_exchange;
 mod raw_keep;
 mod raw_limits;
 mod raw_load;
+mod raw_rollouts;
 mod raw_s3;
 mod raw_serve;
 
@@ -57,6 +58,17 @@ pub struct Config {
     pub watch: WatchConfig,
     /// How it tells of outcomes.
     pub notify: NotifyConfig,
+    /// When it halts roll-outs.
+    pub rollouts: RolloutsConfig,
+}
+
+/// When the farm halts a roll-out by itself: a version that goes to a share of the hosts, and whose own script fails on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RolloutsConfig {
+    /// On how many hosts it must have failed, at least; 0 halts nothing.
+    pub failures: u32,
+    /// Above which share of the hosts that tried it, in percent.
+    pub share: u8,
 }
 
 /// How the farm hears of pushes by itself, where no hook tells it.
@@ -342,6 +354,10 @@ impl Default for Config {
                 floor: Duration::from_secs(5 * 60),
             },
             notify: NotifyConfig::default(),
+            rollouts: RolloutsConfig {
+                failures: 3,
+                share: 10,
+            },
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::raw_exchange::{RawNotify, RawWatch, check_notify, check_watch};
 use super::raw_keep::{RawKeep, check_keep};
 use super::raw_limits::{RawLimits, check_limits};
+use super::raw_rollouts::{RawRollouts, check_rollouts};
 use super::raw_s3::{RawS3, check_s3};
 use super::raw_serve::{RawServe, check_serve};
 use super::{
@@ -63,6 +64,7 @@ struct RawConfig {
     serve: RawServe,
     watch: RawWatch,
     notify: RawNotify,
+    rollouts: RawRollouts,
 }
 
 #[derive(Deserialize, Default)]
@@ -152,6 +154,7 @@ fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         serve: check_serve(raw.serve, defaults.serve)?,
         watch: check_watch(raw.watch, defaults.watch)?,
         notify: check_notify(raw.notify)?,
+        rollouts: check_rollouts(raw.rollouts, defaults.rollouts)?,
         signer: SignerConfig {
             socket: raw.signer.socket,
             users: raw.signer.users,

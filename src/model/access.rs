@@ -11,6 +11,8 @@ pub enum Scope {
     Manage,
     /// Decide what of it hosts get: promote, phase, withdraw, roll back.
     Release,
+    /// Tell what became of installations on a host, and nothing else.
+    Report,
     /// Read what is private, of every partner.
     Audit,
     /// Everything, for every partner.
@@ -20,10 +22,11 @@ pub enum Scope {
 word_type!(
     Scope,
     "scope",
-    "it must be submit, manage, release, audit or operate",
+    "it must be submit, manage, release, report, audit or operate",
     Submit = "submit",
     Manage = "manage",
     Release = "release",
+    Report = "report",
     Audit = "audit",
     Operate = "operate"
 );

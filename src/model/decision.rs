@@ -16,6 +16,12 @@ impl Actor {
         Self("operator".to_owned())
     }
 
+    /// The farm itself, for what it does unasked.
+    #[must_use]
+    pub fn farm() -> Self {
+        Self("farm".to_owned())
+    }
+
     /// Checks `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         const RULE: &str = "it must be an account's name or an address: at most 64 of a-z, 0-9 and . _ + @ -, \

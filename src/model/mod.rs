@@ -10,6 +10,7 @@ pub mod colours;
 mod decision;
 mod digest;
 mod failure;
+mod installation;
 mod midstate;
 mod names;
 mod signing;
@@ -23,6 +24,7 @@ pub(crate) use check_list::checks;
 pub use decision::{Actor, Reason};
 pub use digest::{CommitId, Sha256, Sha256Writer};
 pub use failure::{Blame, Failure, FailureCode, Finding, LogLine, Outcome, Severity, Stage};
+pub use installation::{HostArchitecture, HostStep, InstallBlame, InstallVerb};
 pub use midstate::Sha256Midstate;
 pub use names::{BuildId, Channel, FarmName, Namespace, PluginId, PluginName, Suite};
 pub use signing::{

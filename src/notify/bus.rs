@@ -1,6 +1,7 @@
 //! The bus of a Wazo: an event for each outcome.
 //!
-//! Its name is `plugfarm_build_succeeded`, `plugfarm_build_failed` or `plugfarm_build_recovered`, its routing key
+//! Its name is `plugfarm_build_succeeded`, `plugfarm_build_failed` or `plugfarm_build_recovered`, or `plugfarm_rollout_halted` for
+//! the build that had published what was rolled out; its routing key is
 //! `plugfarm.build.<build>.<outcome>`, its data what web addresses are told. The message has the letter's id.
 
 use jiff::tz::TimeZone;
@@ -22,6 +23,7 @@ impl Notifier {
         let name = match letter.event.as_str() {
             "succeeded" => "plugfarm_build_succeeded",
             "recovered" => "plugfarm_build_recovered",
+            "halted" => "plugfarm_rollout_halted",
             _ => "plugfarm_build_failed",
         };
         let key = [

@@ -144,13 +144,13 @@ fn text(letter: &Letter, build: &Build) -> String {
         channel,
         ..
     } = build;
-    let mut lines = vec![
-        format!(
-            "Build {id} of {plugin} for {target} in {channel}: {}.",
-            letter.event
-        ),
-        String::new(),
-    ];
+    let first = match letter.event.as_str() {
+        "halted" => {
+            format!("What build {id} of {plugin} has published for {target} fails on hosts.")
+        }
+        event => format!("Build {id} of {plugin} for {target} in {channel}: {event}."),
+    };
+    let mut lines = vec![first, String::new()];
     lines.extend(said("message"));
     lines.extend(said("hint").map(|hint| format!("What to do: {hint}")));
     lines.push(String::new());

@@ -6,7 +6,7 @@ use crate::secrets::{Secrets, SecretsError, draw};
 use crate::store::{Store, StoreError, Subscription};
 
 /// What there is to be told.
-const EVENTS: [&str; 3] = ["succeeded", "failed", "recovered"];
+const EVENTS: [&str; 4] = ["succeeded", "failed", "recovered", "halted"];
 
 /// Somebody who wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct NewSubscription {
     pub plugin: Option<PluginId>,
     /// A web address, a mail address, or `bus`.
     pub address: String,
-    /// `succeeded`, `failed`, `recovered`; none named means failed and recovered.
+    /// `succeeded`, `failed`, `recovered`, `halted`; none named means failed and recovered.
     pub events: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ pub enum SubscribeError {
     )]
     Address,
     /// The event is none.
-    #[error("there is no such event: it must be succeeded, failed or recovered")]
+    #[error("there is no such event: it must be succeeded, failed, recovered or halted")]
     Event,
 }
 

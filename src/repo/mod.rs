@@ -79,7 +79,7 @@ pub use layout::{
 };
 pub use lock::RepoLock;
 pub use lookup::Known;
-pub use phase::Phasing;
+pub use phase::{Halting, Phasing};
 pub use promote::{Promoted, Promotion};
 pub use publish::{Batch, Publication};
 pub use rebuild::Rebuilt;

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::event::{Action, Event};
 use super::suite_draft::Change;
 use super::{RepoError, RepoLock, Repository};
-use crate::model::{Actor, Channel, DebianVersion, Signer, Suite, Timestamp};
+use crate::model::{Actor, Channel, DebianVersion, Reason, Signer, Suite, Timestamp};
 
 /// A version that only some hosts are to upgrade to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,21 @@ pub struct Phasing {
     pub channel: Option<Channel>,
     /// Who wants it.
     pub by: Actor,
+}
+
+/// A roll-out that goes no further: no other host upgrades to the version by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halting {
+    /// The package's name.
+    pub package: String,
+    /// The version.
+    pub version: DebianVersion,
+    /// The suite.
+    pub suite: Suite,
+    /// Who wants it.
+    pub by: Actor,
+    /// Why.
+    pub reason: Reason,
 }
 
 impl Repository {
@@ -82,5 +97,40 @@ impl Repository {
             });
         }
         Ok(suite.clone())
+    }
+
+    /// What a halt changes: nothing, where all hosts upgrade already, or none. Gives whether none does.
+    pub(super) fn draft_halt(
+        &self,
+        draft: &mut Draft<'_>,
+        halting: &Halting,
+    ) -> Result<bool, RepoError> {
+        let Halting {
+            package,
+            version,
+            suite,
+            ..
+        } = halting;
+        let entry = draft.find(package, version)?;
+        let listing = entry.as_ref().and_then(|entry| entry.listing(suite));
+        let phased = listing.and_then(|listing| listing.phased);
+        let Some((entry, share)) = entry.as_ref().zip(phased) else {
+            return Ok(false);
+        };
+        if share > 0 {
+            let change = Change::Phase {
+                package: package.clone(),
+                version: version.clone(),
+                percent: Some(0),
+            };
+            draft.change(suite, change)?;
+            let by = Some(&halting.by);
+            draft.events.push(Event {
+                phased: Some(0),
+                reason: Some(halting.reason.clone()),
+                ..Event::of(Action::Phase, &entry.published, suite, by)
+            });
+        }
+        Ok(true)
     }
 }

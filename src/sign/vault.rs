@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pkcs8::pkcs5::pbes2::Parameters;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Digest as _, Sha256};
 
@@ -111,6 +112,15 @@ impl Vault {
     /// [`SealBroken`].
     pub fn open(&self, purpose: &str, sealed: &str) -> Result<Vec<u8>, SealBroken> {
         open(&self.key, purpose, sealed).ok_or(SealBroken)
+    }
+
+    /// A digest of `text` for `purpose` that nobody makes, or guesses from, without this key.
+    #[must_use]
+    pub fn mark(&self, purpose: &str, text: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key);
+        let own = hmac::sign(&key, purpose.as_bytes());
+        let own = hmac::Key::new(hmac::HMAC_SHA256, own.as_ref());
+        hex::encode(hmac::sign(&own, text.as_bytes()))
     }
 
     fn to_text(&self, passphrase: Option<&Passphrase>) -> Result<String, KeyError> {

@@ -43,6 +43,11 @@ pub(super) const SQLITE: &[MigrationFile] = &[
         "checked",
         include_str!("migrations/sqlite/7_checked.sql"),
     ),
+    (
+        8,
+        "installations",
+        include_str!("migrations/sqlite/8_installations.sql"),
+    ),
 ];
 /// PostgreSQL's, in their order.
 pub(super) const POSTGRES: &[MigrationFile] = &[
@@ -72,6 +77,11 @@ pub(super) const POSTGRES: &[MigrationFile] = &[
         7,
         "checked",
         include_str!("migrations/postgres/7_checked.sql"),
+    ),
+    (
+        8,
+        "installations",
+        include_str!("migrations/postgres/8_installations.sql"),
     ),
 ];
 /// Connections at once.

@@ -55,6 +55,9 @@ const TABLES: &[Table] = &[
     table("subscriptions", "id"),
     table("outcomes", "plugin, target, channel"),
     table("outbox", "id"),
+    table("installations", "package, version, day"),
+    table("reports", "id"),
+    table("halts", "id"),
     Table {
         numbered: true,
         ..table("audit", "id")

@@ -14,7 +14,7 @@ pub struct Letter {
     pub subscription: Subscription,
     /// The build.
     pub build: BuildId,
-    /// `succeeded`, `failed` or `recovered`.
+    /// `succeeded`, `failed` or `recovered`; `halted` for a roll-out.
     pub event: String,
     /// What the build came to, as a JSON object.
     pub result: Option<String>,
@@ -31,7 +31,7 @@ pub struct Posted {
     pub id: String,
     /// The build.
     pub build: BuildId,
-    /// `succeeded`, `failed` or `recovered`.
+    /// `succeeded`, `failed` or `recovered`; `halted` for a roll-out.
     pub event: String,
     /// `waiting`, `sent` or `given-up`.
     pub state: String,

@@ -37,6 +37,19 @@ impl Token {
 }
 
 impl Reader {
+    /// Whether it is the partner `owner` of plugins of `namespace`, or somebody to whom everything is shown.
+    #[must_use]
+    pub fn answers_for(&self, namespace: &Namespace, owner: Option<&Actor>) -> bool {
+        match self {
+            Self::Anybody => false,
+            Self::Everything => true,
+            Self::Partner { name, namespaces } => {
+                let within = namespaces.is_empty() || namespaces.contains(namespace);
+                owner == Some(name) && within
+            }
+        }
+    }
+
     /// Whether everything is shown, and the partner and the namespaces to show what is private of; for [`SHOWN`].
     pub(super) fn columns(&self) -> (i64, &str, String) {
         match self {

@@ -21,7 +21,7 @@ pub struct Subscription {
     pub kind: String,
     /// A web address, or a mail address.
     pub address: String,
-    /// `succeeded`, `failed`, `recovered`.
+    /// `succeeded`, `failed`, `recovered`, `halted`.
     pub events: Vec<String>,
     /// The secret that signs what is sent to a web address, sealed.
     pub sealed: Option<String>,

@@ -1,5 +1,5 @@
 //! What a farm that serves does by itself: it signs again what would grow too old, looks whether hosts get what was published,
-//! warns of keys that will expire, and removes what is kept no longer.
+//! warns of keys that will expire, halts the roll-out of what fails on hosts, and removes what is kept no longer.
 //!
 //! Nothing here is asked for by anybody, so nothing here may fail a build: what goes wrong is logged, becomes a notice that the
 //! status shows, and is tried again.
@@ -10,11 +10,12 @@ mod notices;
 mod probe;
 mod prune;
 mod refresh;
+mod rollouts;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::config::KeepConfig;
+use crate::config::{KeepConfig, RolloutsConfig};
 use crate::pipeline::{Publisher, now};
 use crate::sandbox::Cancel;
 use crate::sign::PublicKeys;
@@ -60,6 +61,8 @@ pub struct Upkeep {
     pub keep: Keep,
     /// Looks by the public address.
     pub probe: Probe,
+    /// When roll-outs are halted.
+    pub rollouts: RolloutsConfig,
     /// What the farm's operator has to know.
     pub notices: Notices,
 }
@@ -69,6 +72,7 @@ impl Upkeep {
     pub async fn run(self, mut stop: Cancel) {
         let mut probe = probe::Pace::default();
         let (mut due, mut asked) = (Instant::now(), Instant::now());
+        let mut rollouts = rollouts::Pace::default();
         while !stop.is_cancelled() {
             if Instant::now() >= due {
                 due = Instant::now() + self.chores().await;
@@ -78,6 +82,7 @@ impl Upkeep {
                 asked = Instant::now() + OFTEN;
                 self.notices.set("mirror", self.mirror().await);
             }
+            self.halt_what_fails(&mut rollouts).await;
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 () = stop.cancelled() => {}
@@ -91,7 +96,8 @@ impl Upkeep {
         self.notices.set("repository", refreshed.err());
         self.notices.set("keys", self.forecast(now()));
         let pruned = self.prune(now()).await;
-        self.notices.set("retention", pruned.err());
+        let forgotten = self.forget_reports(now()).await;
+        self.notices.set("retention", pruned.and(forgotten).err());
         if self.notices.any(&["repository", "retention"]) {
             AGAIN
         } else {

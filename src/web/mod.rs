@@ -12,6 +12,7 @@ mod build;
 mod decide;
 mod fault;
 mod home;
+mod installations;
 mod layout;
 mod log;
 mod namespace;

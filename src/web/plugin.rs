@@ -9,7 +9,7 @@ use super::home::build_list;
 use super::layout::{Frame, copyable, nothing, page};
 use super::session::Visit;
 use super::words::{ago, exact, short, size};
-use super::{State, Web, decide, promote};
+use super::{State, Web, decide, installations, promote};
 use crate::model::{Namespace, PluginId, PluginName, Scope, Suite, Target, Timestamp};
 use crate::pipeline::now;
 use crate::repo::{Entry, Pending, RepoError};
@@ -59,6 +59,12 @@ pub(super) async fn show(
         let partner = row.as_ref().map(|row| &row.partner);
         partner.is_some_and(|partner| viewer.may(Scope::Release, &plugin.namespace, partner))
     });
+    let owner = row.as_ref().map(|row| &row.partner);
+    let reader = visit.reader();
+    let told = match reader.answers_for(&plugin.namespace, owner) {
+        true => Some(installations::section(&web, &plugin, &entries).await?),
+        false => None,
+    };
     let newest = entries.last();
     let description = newest.and_then(|entry| description(&entry.published.stanza));
     let body = html! {
@@ -73,6 +79,7 @@ pub(super) async fn show(
             (install(&web, &plugin, newest).await?)
         }
         section aria-labelledby="versions" { h2 #versions { "Versions" } (versions(&web, &entries, now())) }
+        @if let Some(told) = told { (told) }
         @if let Some(viewer) = releases {
             (promote::section(&web, viewer, &plugin, (&entries, &pending)))
             (decide::section(&web, viewer, &plugin, &entries))
@@ -170,17 +177,22 @@ fn versions(web: &Web, entries: &[Entry], now: Timestamp) -> Markup {
     }
 }
 
-/// Where hosts find a version now.
-fn channels(web: &Web, entry: &Entry) -> Markup {
+/// The suites that have a version, and the share of their hosts that upgrade to it; all, if there is none.
+pub(super) fn listed(web: &Web, entry: &Entry) -> Vec<(Suite, Option<u8>)> {
     let suites = web.channels.iter().flat_map(|channel| {
         Target::ALL.iter().map(|target| Suite {
             target: *target,
             channel: channel.clone(),
         })
     });
-    let present: Vec<_> = suites
+    suites
         .filter_map(|suite| entry.listing(&suite).map(|listing| (suite, listing.phased)))
-        .collect();
+        .collect()
+}
+
+/// Where hosts find a version now.
+fn channels(web: &Web, entry: &Entry) -> Markup {
+    let present = listed(web, entry);
     html! {
         @if present.is_empty() { span.dim { "not offered any more" } }
         @for (suite, phased) in &present {

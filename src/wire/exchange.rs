@@ -134,7 +134,8 @@ pub struct NewSubscription {
     pub address: String,
     /// Only about this plugin.
     pub plugin: Option<String>,
-    /// succeeded, failed, recovered; without any, failed and recovered.
+    /// succeeded, failed, recovered, halted (a roll-out of theirs); without any, failed and recovered. Whoever hears of failures
+    /// hears of halted roll-outs, too.
     #[serde(default)]
     pub events: Vec<String>,
 }
@@ -168,7 +169,7 @@ pub struct Letter {
     pub id: String,
     /// The build.
     pub build: String,
-    /// succeeded, failed or recovered.
+    /// succeeded, failed or recovered; halted for a roll-out.
     pub event: String,
     /// waiting, sent or given-up.
     pub state: String,

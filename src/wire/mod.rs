@@ -6,6 +6,7 @@
 mod builds;
 mod decisions;
 mod exchange;
+mod installations;
 mod people;
 mod plugins;
 mod problem;
@@ -23,6 +24,7 @@ pub use exchange::{
     Delivery, Hook, Letter, NewCredential, NewHook, NewPrivacy, NewSubscription, NewWatch, Privacy,
     Subscription, Watch,
 };
+pub use installations::{Halt, Installation, Installations, RollOut, ScriptFailure};
 pub use people::{Binding, Namespace, NewToken, Secret, Source, Token};
 pub use plugins::{
     Approval, Channel, DetailedPlugin, Highest, Pending, Place, Plugin, Suite, Version,

@@ -45,7 +45,7 @@ pub struct NewToken {
     /// Who holds it; what they decide carries their name. Only the operator says so: a token that a partner makes has the name
     /// of the one that it was made with.
     pub person: Option<String>,
-    /// What it allows: submit, manage, release, operate. A partner's allows submit and manage unless named.
+    /// What it allows: submit, manage, release, report, audit, operate. A partner's allows submit and manage unless named.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// For which of the partner's namespaces; for all, if none is named.

@@ -71,7 +71,7 @@ const FORMAT_CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["src/listen/", "src/http/"]),
     ("utoipa", &["src/api/", "src/wire/"]),
     ("ring::aead", &["src/sign/vault.rs"]),
-    ("ring::hmac", &["src/forge/"]),
+    ("ring::hmac", &["src/forge/", "src/sign/vault.rs"]),
 ];
 
 /// Modules that take values and return values.

@@ -219,6 +219,14 @@ impl Host {
         host
     }
 
+    /// Likewise, with a network and without Debian's own packages: it gets packages from where the farm says.
+    pub fn near(farm: &TestFarm, target: &str) -> Self {
+        let host = Self::start(farm, target, "bridge", &[]);
+        host.run("rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
+            .succeeds();
+        host.trusting(farm, target)
+    }
+
     /// A host with a network and Debian's own packages, which knows of no farm.
     pub fn networked(farm: &TestFarm, target: &str) -> Self {
         Self::start(farm, target, "bridge", &[])

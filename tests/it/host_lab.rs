@@ -118,59 +118,25 @@ impl HelperHost {
             target,
             plugins: folder,
         };
-        docker(&[
-            "cp",
-            env!("CARGO_BIN_EXE_plugfarm-host"),
-            &format!("{}:/usr/bin/plugfarm-host", lab.host.id()),
-        ])
-        .succeeds();
-        lab.host
-            .run("echo plugfarm-host:x:990:990::/:/bin/false >>/etc/passwd; echo plugfarm-host:x:990: >>/etc/group")
-            .succeeds();
-        lab.host
-            .run(&format!("cat >/usr/local/bin/ask.py <<'END'\n{ASK}END"))
-            .succeeds();
+        equip(&lab.host);
         lab.start(options);
         lab
     }
 
     /// Starts the helper, and waits until it listens.
     pub(crate) fn start(&self, options: &str) {
-        let answers = "python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"/run/plugfarm-host/helper.sock\")' 2>/dev/null";
-        let start = format!(
-            "setsid plugfarm-host --log info helper {options} >>/var/log/helper.log 2>&1 </dev/null &
-             echo $! >/run/helper.pid
-             for i in $(seq 100); do {answers} && exit 0; sleep 0.1; done
-             cat /var/log/helper.log; exit 1"
-        );
-        self.host.run(&start).succeeds();
+        start_helper(&self.host, options);
     }
 
     /// Sets the agent up beside the helper, for a local token alone, and starts it.
     pub(crate) fn agent(&self) {
-        let token = Sha256::of(TOKEN.as_bytes());
-        let config = format!(
-            "bus: {{enabled: false}}\nstand_alone: {{tokens: [{{name: test, sha256: {token}, acl: ['plugind.#']}}]}}\n"
-        );
-        let call = CALL.replace("TOKEN", TOKEN);
-        self.host
-            .run(&format!(
-                "mkdir -p /etc/wazo-plugind /var/lib/plugfarm-host && chown 990:990 /var/lib/plugfarm-host \
-                 && cat >/etc/wazo-plugind/config.yml <<'END'\n{config}END\ncat >/usr/local/bin/call.py <<'END'\n{call}END"
-            ))
-            .succeeds();
+        set_agent_up(&self.host, "");
         self.serve();
     }
 
     /// Starts the agent as its own user, and waits until it answers.
     pub(crate) fn serve(&self) {
-        let answers = "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 9503))' 2>/dev/null";
-        let start = format!(
-            "WAZO_VERSION=17.10 setsid plugfarm-host serve --user plugfarm-host >>/var/log/agent.log 2>&1 </dev/null & echo $! >/run/agent.pid
-             for i in $(seq 200); do {answers} && exit 0; sleep 0.1; done
-             cat /var/log/agent.log; exit 1"
-        );
-        self.host.run(&start).succeeds();
+        start_agent(&self.host);
     }
 
     /// Builds and publishes a plugin, without telling the host.
@@ -244,6 +210,58 @@ impl HelperHost {
         ));
         shown.stdout
     }
+}
+
+/// Puts this build's program on a host, and the user that it runs as.
+pub(crate) fn equip(host: &Host) {
+    docker(&[
+        "cp",
+        env!("CARGO_BIN_EXE_plugfarm-host"),
+        &format!("{}:/usr/bin/plugfarm-host", host.id()),
+    ])
+    .succeeds();
+    host.run("echo plugfarm-host:x:990:990::/:/bin/false >>/etc/passwd; echo plugfarm-host:x:990: >>/etc/group")
+        .succeeds();
+    host.run(&format!("cat >/usr/local/bin/ask.py <<'END'\n{ASK}END"))
+        .succeeds();
+}
+
+/// Starts the helper, and waits until it listens.
+pub(crate) fn start_helper(host: &Host, options: &str) {
+    let answers = "python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"/run/plugfarm-host/helper.sock\")' 2>/dev/null";
+    let start = format!(
+        "setsid plugfarm-host --log info helper {options} >>/var/log/helper.log 2>&1 </dev/null &
+         echo $! >/run/helper.pid
+         for i in $(seq 100); do {answers} && exit 0; sleep 0.1; done
+         cat /var/log/helper.log; exit 1"
+    );
+    host.run(&start).succeeds();
+}
+
+/// Sets the agent up for a local token alone, with more settings.
+pub(crate) fn set_agent_up(host: &Host, settings: &str) {
+    let token = Sha256::of(TOKEN.as_bytes());
+    let config = format!(
+        "bus: {{enabled: false}}\nstand_alone: {{tokens: [{{name: test, sha256: {token}, acl: ['plugind.#']}}]}}\n{settings}"
+    );
+    let call = CALL.replace("TOKEN", TOKEN);
+    host.run(&format!(
+        "mkdir -p /etc/wazo-plugind /var/lib/plugfarm-host && chown 990:990 /var/lib/plugfarm-host \
+         && cat >/etc/wazo-plugind/config.yml <<'END'\n{config}END\ncat >/usr/local/bin/call.py <<'END'\n{call}END"
+    ))
+    .succeeds();
+}
+
+/// Starts the agent as its own user, and waits until it answers.
+pub(crate) fn start_agent(host: &Host) {
+    let answers =
+        "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 9503))' 2>/dev/null";
+    let start = format!(
+        "WAZO_VERSION=17.10 setsid plugfarm-host serve --user plugfarm-host >>/var/log/agent.log 2>&1 </dev/null & echo $! >/run/agent.pid
+         for i in $(seq 200); do {answers} && exit 0; sleep 0.1; done
+         cat /var/log/agent.log; exit 1"
+    );
+    host.run(&start).succeeds();
 }
 
 /// Builds and publishes a plugin that is written below `folder`.

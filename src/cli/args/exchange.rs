@@ -142,7 +142,8 @@ pub(in crate::cli) enum NotifyCommand {
         /// Only about this plugin
         #[arg(long, value_name = "NAMESPACE/NAME")]
         plugin: Option<PluginId>,
-        /// succeeded, failed or recovered; may be given again; without it, failed and recovered
+        /// succeeded, failed, recovered or halted (a roll-out); may be given again; without it, failed and recovered; who hears of
+        /// failures hears of halted roll-outs, too
         #[arg(long = "event", value_name = "EVENT")]
         events: Vec<String>,
     },

@@ -184,6 +184,12 @@ pub(in crate::cli) enum PluginsCommand {
         #[arg(value_name = "NAMESPACE/NAME")]
         plugin: PluginId,
     },
+    /// Show how often each version was installed on hosts, how often it failed, and which roll-outs the farm has halted
+    Installations {
+        /// The plugin
+        #[arg(value_name = "NAMESPACE/NAME")]
+        plugin: PluginId,
+    },
 }
 
 /// Arguments of `source`.

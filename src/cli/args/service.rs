@@ -93,7 +93,7 @@ pub(in crate::cli) struct TokenArgs {
     /// Who holds it: what they decide carries this name, and approvals that several people must give count by it
     #[arg(long, value_name = "WHO")]
     pub(in crate::cli) person: Option<Actor>,
-    /// What it allows (submit, manage, release, operate); may be given again; a partner's allows submit and manage unless named
+    /// What it allows (submit, manage, release, report, audit, operate); may be given again; a partner's allows submit and manage unless named
     #[arg(long = "scope", value_name = "SCOPE")]
     pub(in crate::cli) scopes: Vec<Scope>,
     /// Only for plugins of this namespace; may be given again

@@ -6,7 +6,7 @@ use crate::cli::answer::Answer;
 use crate::cli::args::{PluginsArgs, PluginsCommand};
 use crate::cli::farm;
 use crate::model::{Namespace, printable};
-use crate::wire::{DetailedPlugin, Place, Plugin, Version};
+use crate::wire::{DetailedPlugin, Installations, Place, Plugin, RollOut, ScriptFailure, Version};
 
 pub(in crate::cli) async fn run(arguments: &PluginsArgs) -> anyhow::Result<Answer> {
     let client = farm::required(&arguments.farm)?;
@@ -16,6 +16,13 @@ pub(in crate::cli) async fn run(arguments: &PluginsArgs) -> anyhow::Result<Answe
             let words = detailed(&plugin);
             Ok(Answer::done("this is the plugin")
                 .with(json!({ "plugin": plugin }))
+                .saying(words))
+        }
+        Some(PluginsCommand::Installations { plugin }) => {
+            let versions = client.installations(plugin).await?;
+            let words = installations(&versions);
+            Ok(Answer::done("this is what hosts have told")
+                .with(json!({ "plugin": plugin.to_string(), "versions": versions }))
                 .saying(words))
         }
         listed => {
@@ -79,4 +86,50 @@ fn place(place: &Place) -> String {
         (None, Some(until)) => format!("  {suite}, from {since} until {until}"),
         (None, None) => format!("  {suite}, since {since}{phased}"),
     }
+}
+
+fn installations(versions: &[Installations]) -> Vec<String> {
+    if versions.is_empty() {
+        return vec!["nothing of it has been published".to_owned()];
+    }
+    let lines = versions.iter().flat_map(|one| {
+        let failed = one
+            .failed
+            .iter()
+            .map(|(blame, count)| format!("{count} {blame}"));
+        let failed = failed.collect::<Vec<_>>().join(", ");
+        let failed = if failed.is_empty() {
+            "none".to_owned()
+        } else {
+            failed
+        };
+        let (version, installed, removed) = (&one.version, one.installed, one.removed);
+        let first = format!("{version}  installed {installed}, removed {removed}, failed {failed}");
+        let scripts = one.failures.iter().map(script);
+        [first]
+            .into_iter()
+            .chain(one.places.iter().map(roll_out))
+            .chain(scripts)
+    });
+    lines.map(|line| printable(&line, 1000)).collect()
+}
+
+fn roll_out(place: &RollOut) -> String {
+    let suite = &place.suite;
+    match (&place.halted, place.phased) {
+        (Some(halt), _) => format!(
+            "  {suite}, halted {}: its script failed on {} of {} hosts",
+            halt.at, halt.failures, halt.hosts
+        ),
+        (None, Some(percent)) => format!("  {suite}, for {percent} percent of the hosts"),
+        (None, None) => format!("  {suite}"),
+    }
+}
+
+fn script(failure: &ScriptFailure) -> String {
+    let step = failure.step.as_deref();
+    let step = step.map_or("a script".to_owned(), |step| format!("`rules {step}`"));
+    let status = failure.exit_status;
+    let status = status.map_or(String::new(), |status| format!(" with status {status}"));
+    format!("  {step} failed{status}: {} times", failure.count)
 }

@@ -100,6 +100,8 @@ struct RawBus {
 struct RawFarm {
     url: Option<String>,
     token_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "switch")]
+    report_outcomes: bool,
 }
 
 #[derive(Deserialize)]
@@ -305,6 +307,10 @@ fn bus(merged: &Map<String, Value>) -> Result<Option<BusConfig>, HostConfigError
 
 fn farm(raw: RawFarm) -> Result<Option<FarmApi>, HostConfigError> {
     Ok(match (raw.url, raw.token_file) {
+        (None, _) if raw.report_outcomes => {
+            let rule = "there is no farm to tell: set farm.url and farm.token_file, too";
+            return Err(wrong("farm.report_outcomes", rule));
+        }
         (None, _) => None,
         (Some(_), None) => {
             return Err(wrong(
@@ -318,6 +324,7 @@ fn farm(raw: RawFarm) -> Result<Option<FarmApi>, HostConfigError> {
                 .filter(|url| matches!(url.scheme(), "http" | "https"))
                 .ok_or_else(|| wrong("farm.url", "it must be an http or https address"))?,
             token_file,
+            report_outcomes: raw.report_outcomes,
         }),
     })
 }

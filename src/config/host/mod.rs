@@ -158,6 +158,8 @@ pub struct FarmApi {
     pub url: Url,
     /// The file of the token that the farm knows this host by.
     pub token_file: PathBuf,
+    /// Whether it is told what comes of its packages here.
+    pub report_outcomes: bool,
 }
 
 /// What of the environment is a setting.

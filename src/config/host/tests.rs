@@ -97,9 +97,10 @@ fn mistakes_are_named() {
     insta::assert_snapshot!(said("rest_api: {port: x}"), @r#"rest_api: invalid type: string "x", expected u16"#);
     insta::assert_snapshot!(said("rest_api: {certificate: /c.pem}"), @"rest_api.certificate: the agent speaks plain HTTP: let nginx speak TLS before it");
     insta::assert_snapshot!(said("- a"), @"it must be a mapping of settings");
-    insta::assert_snapshot!(said("farm: {ulr: x}"), @"farm: unknown field `ulr`, expected `url` or `token_file`");
+    insta::assert_snapshot!(said("farm: {ulr: x}"), @"farm: unknown field `ulr`, expected one of `url`, `token_file`, `report_outcomes`");
     insta::assert_snapshot!(said("farm: {url: 'https://x/'}"), @"farm.token_file: a farm that is asked to build must know who asks");
     insta::assert_snapshot!(said("farm: {url: 'ftp://x/', token_file: /t}"), @"farm.url: it must be an http or https address");
+    insta::assert_snapshot!(said("farm: {report_outcomes: true}"), @"farm.report_outcomes: there is no farm to tell: set farm.url and farm.token_file, too");
     insta::assert_snapshot!(said("auth: {key_file: null}"), @"auth: it needs a key_file, or a username and a password");
     insta::assert_snapshot!(said("auth: {https: true, verify_certificate: false}"), @"auth: certificates are always verified: name an authority's file in SSL_CERT_FILE");
     insta::assert_snapshot!(said("auth: {password: !exec {command: x}}"), @"it uses the tag `!exec`, which is not followed: write the value itself; a secret can come from a file that a setting names");

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::automatic::Automatic;
 use super::machine::{Machine, Trouble};
 use super::published::Freshness;
+use super::report::Reporting;
 use super::turns::{Place, Turns};
 use super::work::{Halt, Work, fault};
 use super::{Asked, Job, JobError, JobId, Jobs, JobsError, Moment, State};
@@ -35,6 +36,8 @@ pub struct Agent<M> {
     /// Whose turn it is with apt.
     pub(super) apt: Turns,
     builds: Turns,
+    /// What is told of jobs to the farm that their packages are of, if anything is.
+    pub(super) reporting: Option<Reporting>,
     pub(super) stop: Cancel,
     pub(super) automatic: Option<Automatic>,
 }
@@ -50,6 +53,7 @@ impl<M: Machine> Agent<M> {
             fresh: Freshness::default(),
             apt: Turns::new(1),
             builds: Turns::new(BUILDS),
+            reporting: None,
             stop,
             automatic: None,
         }
@@ -60,6 +64,20 @@ impl<M: Machine> Agent<M> {
     pub fn updating_by_itself(mut self, updates: Updates, stamp: PathBuf) -> Self {
         self.automatic = Some(Automatic::new(updates, stamp));
         self
+    }
+
+    /// Tells the farm what comes of its packages here.
+    #[must_use]
+    pub fn reporting(self) -> Self {
+        // On another release than those that the farm builds for, nothing is installed.
+        let release = self.machine.release().ok();
+        if release.is_none() {
+            tracing::warn!("no farm builds for this release of Debian: none is told anything");
+        }
+        Self {
+            reporting: release.map(Reporting::of),
+            ..self
+        }
     }
 
     /// Works until somebody asks to stop; then what apt is at is ended, and the rest goes on when the agent is back.
@@ -89,8 +107,9 @@ impl<M: Machine> Agent<M> {
 
     /// Takes up what an agent left that died.
     async fn take_up(&self) {
+        let reporting = self.reporting;
         for job in self.jobs.snapshot(|job| job.state == State::Running) {
-            let taken = self.jobs.change(&job.uuid, |job| {
+            let taken = self.jobs.change(&job.uuid, move |job| {
                 if !std::mem::take(&mut job.applying) {
                     return Ok(());
                 }
@@ -98,6 +117,7 @@ impl<M: Machine> Agent<M> {
                 if job.deaths >= DEATHS {
                     let error = fault(job, deadly(job.deaths).diagnosis());
                     job.end(Some(error), false, &Moment::now());
+                    job.report = reporting.and_then(|reporting| reporting.report(job));
                 }
                 Ok(())
             });
@@ -161,8 +181,10 @@ impl<M: Machine> Agent<M> {
             Err(Halt::Left) => return Ok(()),
             Err(Halt::Disk(error)) => return Err(error),
         };
-        let ended = self.jobs.change(id, |job| {
+        let reporting = self.reporting;
+        let ended = self.jobs.change(id, move |job| {
             job.end(error, false, &Moment::now());
+            job.report = reporting.and_then(|reporting| reporting.report(job));
             Ok(())
         });
         match ended.await {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Asked, Event, JobId, Moment, Status};
+use super::{Asked, Event, JobId, Moment, Offered, Report, Status};
 use crate::model::{DebianVersion, PluginId, Timestamp};
 
 /// What kind of job it is.
@@ -107,6 +107,12 @@ pub struct Job {
     pub events: Vec<Event>,
     /// How many of the events the bus has taken.
     pub sent: usize,
+    /// The package that it changes, if what comes of it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Offered>,
+    /// What the farm is to be told, until it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
     /// Whether apt works for it, so that it is not stopped any more.
     pub applying: bool,
     /// How often the agent died while apt worked for it.
@@ -136,6 +142,8 @@ impl Job {
             error: None,
             events: Vec::new(),
             sent: 0,
+            offered: None,
+            report: None,
             applying: false,
             deaths: 0,
         }

@@ -20,6 +20,7 @@ mod machine;
 mod moment;
 mod outbox;
 mod published;
+mod report;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -39,5 +40,6 @@ pub use job::{Job, JobError, Kind, State, Step};
 pub use local::Local;
 pub use machine::{Lines, Machine, Trouble};
 pub use moment::Moment;
+pub use report::{Offered, Report};
 pub use run::run;
 pub use table::Jobs;

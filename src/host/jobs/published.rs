@@ -13,7 +13,7 @@ use super::agent::Agent;
 use super::fit::{Bounds, Choice, choose, manifest_version};
 use super::machine::{Machine, Trouble};
 use super::work::{Halt, Work, options};
-use super::{Asked, JobError, State, Status};
+use super::{Asked, JobError, Offered, State, Status};
 use crate::apt::{Available, Installed};
 use crate::host::helper::{Cause, Request};
 use crate::model::{DebianVersion, PluginId};
@@ -85,11 +85,12 @@ impl<M: Machine> Agent<M> {
     pub(super) async fn removed(&self, work: &Work, plugin: &PluginId) -> Result<(), Halt> {
         work.step(Status::Starting).await?;
         work.step_with_apt(Status::Removing).await?;
-        if self.installed(work, plugin).await?.is_none() {
+        let Some(installed) = self.installed(work, plugin).await? else {
             work.note(format!("{plugin} is not installed any more"))
                 .await;
             return Ok(());
-        }
+        };
+        self.note_offer(work, plugin, &installed.version).await?;
         let request = Request::Remove {
             plugin: plugin.clone(),
         };
@@ -124,6 +125,7 @@ impl<M: Machine> Agent<M> {
         version: &DebianVersion,
         reinstall: bool,
     ) -> Result<(), Halt> {
+        self.note_offer(work, plugin, version).await?;
         work.step_with_apt(Status::Installing).await?;
         let request = Request::Install {
             plugin: plugin.clone(),
@@ -132,6 +134,26 @@ impl<M: Machine> Agent<M> {
         };
         let report = self.machine.ask(request, work.lines()).await;
         work.judge(report.map_err(|trouble| work.trouble(trouble))?, plugin)
+    }
+
+    /// Notes which farm offers the package that is changed now, if it is to know what comes of that.
+    async fn note_offer(
+        &self,
+        work: &Work,
+        plugin: &PluginId,
+        version: &DebianVersion,
+    ) -> Result<(), Halt> {
+        if self.reporting.is_none() {
+            return Ok(());
+        }
+        let offers = self.machine.available(plugin).await.unwrap_or_default();
+        let mut offers = offers.into_iter();
+        let offer = offers.find(|offer| offer.version == *version);
+        let offered = offer.map(|offer| Offered {
+            farm: offer.farm,
+            version: offer.version,
+        });
+        work.change(move |job| job.offered = offered).await
     }
 
     /// Installs the plugins that another one needs and that are not there, each by a job of its own. `path` ends with the one

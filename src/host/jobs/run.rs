@@ -4,11 +4,11 @@ use tokio::task::JoinSet;
 
 use super::agent::Agent;
 use super::machine::Machine;
-use super::outbox::tell;
+use super::{outbox, report};
 use crate::bus::Bus;
 use crate::sandbox::Canceller;
 
-/// Works off jobs, and tells `bus` of them as coming from the Wazo that stands beside it, until somebody asks the agent to stop;
+/// Works off jobs, and tells `bus` of them as coming from the Wazo that stands beside it, and the farm if it is to know, until somebody asks the agent to stop;
 /// what happened last is told too, if the bus takes it soon.
 pub async fn run<M: Machine>(agent: Agent<M>, bus: Option<(Bus, Option<String>)>) {
     let (canceller, stop) = Canceller::new();
@@ -16,8 +16,13 @@ pub async fn run<M: Machine>(agent: Agent<M>, bus: Option<(Bus, Option<String>)>
     // It ends with this one, whoever ends that.
     let mut telling = JoinSet::new();
     match bus {
-        Some((bus, origin)) => drop(telling.spawn(tell(jobs, bus, origin, stop))),
+        Some((bus, origin)) => {
+            telling.spawn(outbox::tell(jobs.clone(), bus, origin, stop.clone()));
+        }
         None => jobs.be_silent(),
+    }
+    if let (Some(farm), Some(_)) = (&agent.farm, agent.reporting) {
+        telling.spawn(report::tell(jobs, farm.clone(), stop));
     }
     agent.run().await;
     canceller.cancel();

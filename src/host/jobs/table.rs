@@ -33,6 +33,8 @@ struct Inner {
     asked: Notify,
     /// Told when there is something to tell.
     told: Notify,
+    /// Told when there may be something to report.
+    reported: Notify,
     /// Whether there is nobody to tell.
     silent: AtomicBool,
 }
@@ -61,6 +63,7 @@ impl Jobs {
             taking: Mutex::new(()),
             asked: Notify::new(),
             told: Notify::new(),
+            reported: Notify::new(),
             silent: AtomicBool::new(false),
         })))
     }
@@ -231,6 +234,15 @@ impl Jobs {
         .await
     }
 
+    /// Notes that the farm has, or never takes, what it was to be told of a job.
+    pub(super) async fn told_the_farm(&self, id: &JobId) -> Result<(), JobsError> {
+        self.write(id, |job| {
+            job.report = None;
+            Ok(())
+        })
+        .await
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         id: &JobId,
@@ -249,6 +261,7 @@ impl Jobs {
         })
         .await;
         self.0.told.notify_one();
+        self.0.reported.notify_one();
         answer
     }
 
@@ -272,6 +285,11 @@ impl Jobs {
     /// Ends when there is something to tell.
     pub(super) async fn told(&self) {
         self.0.told.notified().await;
+    }
+
+    /// Ends when there may be something to report.
+    pub(super) async fn reported(&self) {
+        self.0.reported.notified().await;
     }
 
     /// The jobs of which `wanted` is true, in their order.

@@ -23,7 +23,7 @@ use super::draft::Draft;
 use super::publish::{publication, publications};
 use super::root::Root;
 use super::{
-    Batch, Importing, Phasing, Promoted, Promotion, Publication, Publishable, RepoError,
+    Batch, Halting, Importing, Phasing, Promoted, Promotion, Publication, Publishable, RepoError,
     Repository, RollbackRequest, RolledBack, Withdrawal, Withdrawn,
 };
 use crate::model::{Signer, Suite, Timestamp};
@@ -134,6 +134,19 @@ impl Writer {
         let step: Step<_> = Box::new(move |repository, draft, _| {
             Ok(said(repository.draft_phasing(draft, &phasing)?))
         });
+        let (asked, answer) = Asked::new(names, step);
+        self.ask(asked, answer).await
+    }
+
+    /// Lets no other host upgrade to a version by itself, unless all do. Gives whether none does.
+    ///
+    /// # Errors
+    ///
+    /// See [`Repository::phase`].
+    pub async fn halt(&self, halting: Halting) -> Result<bool, RepoError> {
+        let names = BTreeSet::from([halting.package.clone()]);
+        let step: Step<_> =
+            Box::new(move |repository, draft, _| Ok(said(repository.draft_halt(draft, &halting)?)));
         let (asked, answer) = Asked::new(names, step);
         self.ask(asked, answer).await
     }

@@ -5,6 +5,7 @@ mod attempts;
 mod disk;
 mod dump;
 mod exchange;
+mod installations;
 mod pages;
 mod parked;
 mod people;
@@ -103,6 +104,10 @@ async fn keeps_its_promises(store: &Store) {
     exchange::a_watched_repository_is_asked_by_one_at_a_time(store).await;
     exchange::a_delivery_is_known_again_and_not_pushed_out_by_strangers(store).await;
     exchange::an_outcome_is_told_once_to_each_who_wants_to_hear_of_it(store).await;
+    installations::a_report_counts_once_and_so_does_a_host(store).await;
+    installations::whoever_reports_too_much_is_counted_no_more(store).await;
+    installations::hosts_are_told_apart_only_while_it_is_needed(store).await;
+    installations::a_roll_out_is_halted_once_and_its_partner_told(store).await;
     private::what_is_private_is_shown_to_its_partner_and_to_auditors(store).await;
     dump::a_dump_is_the_whole_state(store).await;
     pages::a_session_ends_with_its_token(store).await;
