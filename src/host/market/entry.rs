@@ -190,13 +190,19 @@ fn listed(version: Value, installed: Option<&Version>, here: &Here) -> Option<Va
     Some(Value::Object(version))
 }
 
-/// Where an entry of a server's comes from: this version, or else the first that fits; none of an entry that a farm has.
+/// Where an entry of a server's comes from: this version; or else the first that is newer and fits, or the one that is
+/// installed, which is there already or comes again. None of an entry that a farm has.
 pub(super) fn source(entry: &Entry, version: Option<&str>) -> Option<Elsewhere> {
-    let mut versions = entry.get("versions")?.as_array()?.iter();
-    let chosen = versions.find(|one| match version {
-        Some(version) => one["version"] == version,
-        None => one["upgradable"] == true,
-    })?;
+    let versions = entry.get("versions")?.as_array()?;
+    let find = |version: &Value| versions.iter().find(|one| one["version"] == *version);
+    let chosen = match version {
+        Some(version) => find(&version.into()),
+        None => {
+            let newer = versions.iter().find(|one| one["upgradable"] == true);
+            newer.or_else(|| find(entry.get("installed_version")?))
+        }
+    };
+    let chosen = chosen?;
     let method = chosen.get("method").map_or(Some("git"), Value::as_str)?;
     let option = |key: &str| Some(chosen.get("options")?.get(key)?.as_str()?.to_owned());
     Some(Elsewhere {

@@ -130,7 +130,29 @@ fn a_servers_entry_keeps_what_it_says_and_loses_what_is_strange() {
 }
 
 #[test]
+fn what_is_installed_already_comes_from_where_it_came_from() {
+    let raw = json!({
+        "namespace": "demo", "name": "a",
+        "versions": [
+            {"version": "0.2", "options": {"url": "https://x/"}, "min_wazo_version": "18.01"},
+            {"version": "0.1", "options": {"url": "https://x/", "ref": "v1"}},
+        ],
+    });
+    let of = |installed: &[(&str, &str, &str)]| {
+        let entry = of_server(object(raw.clone()), &here("17.10", installed));
+        source(&entry.unwrap(), None).map(|found| found.reference)
+    };
+    let v1 = Some(Some("v1".to_owned()));
+    assert_eq!(of(&[]), v1);
+    assert_eq!(of(&[("demo/a", "0.1", "0.1")]), v1);
+    assert_eq!(of(&[("demo/a", "0.3", "0.3")]), None);
+}
+
+#[test]
 fn nothing_of_a_farms_is_taken_from_elsewhere() {
-    let entries = of_farms(&[available("demo/a", "1.0", "")], &here("17.10", &[]));
-    assert_eq!(source(&entries[0], None), None);
+    let offers = [available("demo/a", "1.0", "")];
+    for installed in [&[][..], &[("demo/a", "1.0", "1.0")]] {
+        let entries = of_farms(&offers, &here("17.10", installed));
+        assert_eq!(source(&entries[0], None), None);
+    }
 }
