@@ -72,7 +72,7 @@ async fn all_plugins_are_updated_each_by_a_job_of_its_own() {
     for plugin in ["demo/a", "demo/b", "demo/c"] {
         stage.publish(plugin, "2.0", "");
     }
-    stage.pin("demo/c", "1.0");
+    stage.pin("demo/c", "1.0-0+deb12u1");
     stage.break_script("demo/a");
     let all = host.ended(&host.jobs.update_all().await.unwrap()).await;
     assert_eq!(
@@ -106,6 +106,12 @@ async fn all_plugins_are_updated_each_by_a_job_of_its_own() {
     stage.limit_newest("17.11");
     let all = host.ended(&host.jobs.update_all().await.unwrap()).await;
     let reason = all.reason.unwrap();
+    // A farm that cannot be reached any more keeps nobody from what apt knows already, and is told.
+    stage.mend_script("demo/a");
+    stage.leave();
+    let away = host.ended(&host.jobs.update_all().await.unwrap()).await;
+    assert!(error(&away).contains("unreachable"), "{}", error(&away));
+    assert_eq!(stage.version("demo/a").unwrap(), "2.0");
     let expected = "demo/d: 1.0-0+deb12u1 stays: 3.0-0+deb12u1 is not for this host's Wazo";
     assert!(reason.contains(expected), "{reason}");
 }

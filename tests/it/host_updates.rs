@@ -41,7 +41,7 @@ async fn the_agent_updates_by_itself_and_leaves_alone_what_failed() {
         host.ended(&host.market(plugin, None).await).await;
     }
     stage.break_script("demo/a");
-    stage.pin("demo/c", "1.0");
+    stage.pin("demo/c", "1.0-0+deb12u1");
     for plugin in ["demo/a", "demo/b", "demo/c", "demo/d"] {
         stage.publish(plugin, "2.0", "");
     }

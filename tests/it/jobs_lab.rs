@@ -37,8 +37,9 @@ struct State {
     installed: BTreeMap<PluginId, Installed>,
     /// Whose scripts fail.
     broken: BTreeSet<PluginId>,
-    /// What `apt-cache policy` says.
+    /// What `apt-cache policy` says, and whether the farm cannot be reached.
     pins: String,
+    away: bool,
     /// What was done, in its order.
     done: Vec<String>,
     /// A farm that publishes by itself.
@@ -84,13 +85,14 @@ impl Stage {
         self.with(|state| state.broken.insert(plugin.parse().unwrap()));
     }
 
-    /// Lets apt upgrade a plugin to this version at most.
+    /// Lets apt upgrade a plugin to this version of its package at most.
     pub(crate) fn pin(&self, plugin: &str, candidate: &str) {
         let package = plugin.parse::<PluginId>().unwrap().package();
-        let version = PluginVersion::new(candidate)
-            .unwrap()
-            .packaged(Target::Bookworm, 1);
-        self.with(|state| state.pins += &format!("{package}:\n  Candidate: {version}\n"));
+        self.with(|state| state.pins += &format!("{package}:\n  Candidate: {candidate}\n"));
+    }
+
+    pub(crate) fn leave(&self) {
+        self.with(|state| state.away = true);
     }
 
     pub(crate) fn mend_script(&self, plugin: &str) {
@@ -162,6 +164,9 @@ impl Machine for Stage {
         lines.send(format!("{request:?}")).await.unwrap();
         self.1.acquire().await.unwrap().forget();
         match request {
+            Request::Refresh if self.with(|state| state.away) => {
+                Err(Trouble::new(Cause::Farm, "unreachable", "it is away", ""))
+            }
             Request::Refresh => {
                 let farm = self.with(|state| state.farm.clone());
                 if let Some(farm) = farm {
@@ -291,13 +296,10 @@ pub(crate) struct TestHost {
     working: JoinHandle<()>,
 }
 
-fn as_is(agent: Agent<Stage>, _: &Path) -> Agent<Stage> {
-    agent
-}
-
 impl TestHost {
     pub(crate) fn new(stage: Stage, farm: Option<Client>, bus: Option<BusConfig>) -> Self {
-        Self::begin(Arc::new(TempDir::new().unwrap()), stage, farm, bus, as_is)
+        let folder = Arc::new(TempDir::new().unwrap());
+        Self::begin(folder, stage, farm, bus, |agent, _| agent)
     }
 
     /// Likewise, after `set` has set more of the agent, whose folder it is given.
@@ -331,14 +333,14 @@ impl TestHost {
     pub(crate) async fn die(self, farm: Option<Client>, bus: Option<BusConfig>) -> Self {
         self.working.abort();
         assert!(self.working.await.is_err_and(|error| error.is_cancelled()));
-        Self::begin(self.folder, self.stage, farm, bus, as_is)
+        Self::begin(self.folder, self.stage, farm, bus, |agent, _| agent)
     }
 
     /// Stops as a service does, and starts again.
     pub(crate) async fn restart(self) -> Self {
         self.canceller.cancel();
         self.working.await.unwrap();
-        Self::begin(self.folder, self.stage, None, None, as_is)
+        Self::begin(self.folder, self.stage, None, None, |agent, _| agent)
     }
 
     pub(crate) fn file(&self, id: &JobId) -> String {

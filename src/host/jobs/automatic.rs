@@ -121,7 +121,8 @@ impl<M: Machine> Agent<M> {
 
     /// Looks at the farm, and takes a job for each plugin that is to be updated.
     async fn look(&self, automatic: &Automatic) -> Result<(), Trouble> {
-        self.refresh_quietly().await?;
+        // One of several farms that cannot be reached keeps nobody from what the others have.
+        let refreshed = self.refresh_quietly().await;
         for (plugin, prospect) in self.prospects().await? {
             if !automatic.updates.which.has(&plugin) {
                 continue;
@@ -139,7 +140,7 @@ impl<M: Machine> Agent<M> {
                 }
             }
         }
-        Ok(())
+        refreshed
     }
 
     /// Whether the last update of a plugin was to this version, and failed not long ago.

@@ -28,7 +28,14 @@ impl<M: Machine> Agent<M> {
     pub(super) async fn updated(&self, work: &Work, plugin: &PluginId) -> Result<(), Halt> {
         work.step(Status::Starting).await?;
         work.step(Status::Downloading).await?;
-        let offers = self.offers(work, plugin, None).await?;
+        // A part of an update of all does not look again. What a farm that cannot be reached has not told is told in the end.
+        let (offers, away) = match work.job()?.parent {
+            Some(_) => (self.known(work, plugin).await?, None),
+            None => match self.offers(work, plugin, None).await {
+                Err(Halt::Failed(error)) => (self.known(work, plugin).await?, Some(error)),
+                offers => (offers?, None),
+            },
+        };
         work.step(Status::Validating).await?;
         let Some(installed) = self.installed(work, plugin).await? else {
             let words = format!("{plugin} is not installed");
@@ -38,9 +45,11 @@ impl<M: Machine> Agent<M> {
         let policies = self.machine.policies(vec![installed.package.clone()]).await;
         let policies = policies.map_err(|trouble| work.trouble(trouble))?;
         let wazo = self.wazo(work, offers.iter().map(Bounds::of)).await?;
-        match self.prospect(&installed, offers, &policies, wazo.as_ref()) {
-            Prospect::Due(offer) => self.come(work, &offer, false, &[]).await,
-            Prospect::Stays(why) => {
+        let prospect = self.prospect(&installed, offers, &policies, wazo.as_ref());
+        match (prospect, away) {
+            (Prospect::Due(offer), _) => self.come(work, &offer, false, &[]).await,
+            (Prospect::Stays(_), Some(away)) => Err(Halt::Failed(away)),
+            (Prospect::Stays(why), None) => {
                 work.note(format!("{plugin}: {why}")).await;
                 work.change(|job| job.reason = Some(why)).await
             }
