@@ -206,6 +206,7 @@ pub(super) struct Asked {
     /// Only those older than this build: the last of the list before.
     before: Option<String>,
     /// At most so many; at most 200.
+    #[param(format = "int64", maximum = 4_294_967_295_u32)]
     limit: Option<u32>,
 }
 

@@ -14,6 +14,7 @@ mod installed;
 mod machine;
 mod phasing;
 mod policy;
+mod stamp;
 mod upgrade;
 
 use std::collections::HashMap;
@@ -32,8 +33,9 @@ pub use phasing::is_due;
 pub use policy::Policies;
 pub use upgrade::{Kept, Upgrade, upgrade};
 
-use crate::model::Timestamp;
+use crate::model::{FarmName, Timestamp};
 use index::Target;
+use stamp::Stamp;
 
 /// How long after apt has put one of two files in its place the other one is there as well.
 const REPLACING: Duration = Duration::from_millis(500);
@@ -42,6 +44,7 @@ const REPLACING: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Default)]
 pub struct Apt {
     read: Arc<Mutex<HashMap<PathBuf, Cached>>>,
+    targets: Arc<Mutex<HashMap<FarmName, (Stamp, Vec<Target>)>>>,
 }
 
 /// An index that was read, and when its files were written.
@@ -91,7 +94,7 @@ impl Apt {
         let mut found: Vec<Available> = Vec::new();
         for farm in &Farm::installed()? {
             let (mut refused, mut any) = (None, false);
-            for target in index::targets(farm).await? {
+            for target in self.targets(farm).await? {
                 match self.read(&target, farm).await {
                     Ok(offers) => {
                         any = true;
@@ -150,6 +153,23 @@ impl Apt {
         Ok(offers)
     }
 
+    /// The indices that apt has of a farm. apt is asked again once its settings or lists have changed: it takes as long for
+    /// that as for a good part of an installation.
+    async fn targets(&self, farm: &Farm) -> Result<Vec<Target>, AptError> {
+        let known = || self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = Stamp::take();
+        if let Some((then, targets)) = known().get(&farm.name)
+            && Some(then) == stamp.as_ref()
+        {
+            return Ok(targets.clone());
+        }
+        let targets = index::targets(farm).await?;
+        if let Some(stamp) = stamp {
+            known().insert(farm.name.clone(), (stamp, targets.clone()));
+        }
+        Ok(targets)
+    }
+
     fn known(&self, target: &Target) -> Option<Cached> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.get(&target.path).cloned()
@@ -170,7 +190,7 @@ impl Apt {
     ///
     /// [`AptError::NoSource`]; else as [`Apt::available`].
     pub async fn sources(&self, farm: &Farm) -> Result<Vec<PathBuf>, AptError> {
-        let targets = index::targets(farm).await?;
+        let targets = self.targets(farm).await?;
         let mut sources: Vec<_> = targets.into_iter().map(|target| target.source).collect();
         if sources.is_empty() {
             // Before the first update nobody knows what a source leads to; this is what the keyring package installs.

@@ -1,5 +1,6 @@
 //! What the agent of a host adds to an installation: a plugin through `POST /plugins`, until its job has ended, against
-//! `apt-get install` of the same package on the same host, in turns.
+//! `apt-get install` of the same package on the same host, in turns. Once with Debian's own lists beside the farm's, as every
+//! host has them, and once with the farm's alone, where apt has next to nothing to read.
 //!
 //! Run it with `cargo bench --profile dev --bench install`; one JSON object goes to standard output, times in milliseconds.
 #![allow(
@@ -17,8 +18,9 @@ mod farm;
 mod host_lab;
 mod samples;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use farm::{Host, TestFarm};
 use host_lab::{HelperHost, Plugin, TOKEN, package};
 use samples::{Rounds, Samples};
 
@@ -47,6 +49,25 @@ print((time.monotonic() - began) * 1000)
 
 fn main() {
     let lab = HelperHost::new("bookworm", &[Plugin::default()]);
+    let bare = measure(&lab);
+    drop(lab);
+    let debian = |farm: &TestFarm| Host::online(farm, "bookworm");
+    let lab = HelperHost::of(
+        TestFarm::new(),
+        "bookworm",
+        &[Plugin::default()],
+        debian,
+        "",
+    );
+    lab.host.run("apt-get update --error-on=any").succeeds();
+    let mut line = measure(&lab);
+    line["bench"] = json!("install");
+    line["unit"] = json!("ms");
+    line["farm_alone"] = bare;
+    println!("{line}");
+}
+
+fn measure(lab: &HelperHost) -> Value {
     lab.agent();
     let script = INSTALL.replace("TOKEN", TOKEN);
     let script = script.replace("PACKAGE", &package("hello"));
@@ -54,21 +75,18 @@ fn main() {
     lab.host.run(&put).succeeds();
     let (mut agent, mut apt) = (Samples::default(), Samples::default());
     let mut rounds = Rounds::new(ROUNDS);
-    installed(&lab, &mut Samples::default(), "agent");
-    installed(&lab, &mut Samples::default(), "apt");
+    installed(lab, &mut Samples::default(), "agent");
+    installed(lab, &mut Samples::default(), "apt");
     while rounds.next().is_some() {
-        installed(&lab, &mut agent, "agent");
-        installed(&lab, &mut apt, "apt");
+        installed(lab, &mut agent, "agent");
+        installed(lab, &mut apt, "apt");
     }
-    let line = json!({
-        "bench": "install",
-        "unit": "ms",
+    json!({
         "samples": rounds.json(),
         "agent": agent.json(),
         "apt_get": apt.json(),
         "ratio": agent.median() / apt.median(),
-    });
-    println!("{line}");
+    })
 }
 
 /// Measures how the plugin is installed in one way; then it goes again.

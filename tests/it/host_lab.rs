@@ -96,24 +96,24 @@ impl HelperHost {
         plugins: &[Plugin<'_>],
         options: &str,
     ) -> Self {
-        Self::of(TestFarm::new(), target, plugins, |_| (), options)
+        let host = |farm: &TestFarm| Host::new(farm, target);
+        Self::of(TestFarm::new(), target, plugins, host, options)
     }
 
-    /// Likewise, of a farm at which something else is done before the host is there.
+    /// Likewise, of a farm that is there, on a host that is made once it has published them.
     pub(crate) fn of(
         farm: TestFarm,
         target: &'static str,
         plugins: &[Plugin<'_>],
-        first: impl FnOnce(&TestFarm),
+        host: impl FnOnce(&TestFarm) -> Host,
         options: &str,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for plugin in plugins {
             publish(&farm, &folder, target, plugin);
         }
-        first(&farm);
         let lab = Self {
-            host: Host::new(&farm, target),
+            host: host(&farm),
             farm,
             target,
             plugins: folder,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::farm::{Ran, TestFarm};
+use crate::farm::{Host, Ran, TestFarm};
 use crate::host_lab::{HelperHost, Plugin, install, package};
 
 fn verify(lab: &HelperHost) -> (Ran, Value) {
@@ -121,13 +121,14 @@ fn evidence_that_is_missing_or_changed_proves_nothing() {
 #[test]
 fn who_let_it_in_is_verified_without_a_network() {
     let farm = TestFarm::with_repository(", channels: [testing, stable], approvals: 2");
-    let promote = |farm: &TestFarm| {
+    let promoted = |farm: &TestFarm| {
         for by in ["alice", "bob"] {
             let promote = ["promote", &package("hello"), "--by", by, "--reason", "good"];
             farm.run(&promote).succeeds();
         }
+        Host::new(farm, "bookworm")
     };
-    let lab = HelperHost::of(farm, "bookworm", &[Plugin::default()], promote, "");
+    let lab = HelperHost::of(farm, "bookworm", &[Plugin::default()], promoted, "");
     lab.does(&install("hello"));
     let folder = format!(
         "/var/lib/plugfarm-host-evidence/{}/{}",

@@ -227,6 +227,12 @@ impl Scenario {
         (statuses, own.last().unwrap().body["data"].clone())
     }
 
+    /// The bus itself.
+    pub(crate) fn broker(&mut self) -> &mut Broker {
+        let (_, broker) = self.bus.as_mut().expect("the scenario has a bus");
+        broker
+    }
+
     /// Whether there is something at a path of the machine.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.host.run(&format!("ls {path}")).code == 0

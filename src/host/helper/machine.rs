@@ -86,8 +86,7 @@ impl Machine {
                 version,
                 reinstall,
             } => {
-                let packages = self.packages().await?;
-                let mut offers = self.offers().await?;
+                let (packages, mut offers) = tokio::try_join!(self.packages(), self.offers())?;
                 let planned =
                     plan::install(&plugin, version.as_ref(), reinstall, &packages, &offers);
                 let goal = match planned {

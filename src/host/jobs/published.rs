@@ -13,7 +13,7 @@ use super::agent::Agent;
 use super::fit::{Bounds, Choice, choose, manifest_version};
 use super::machine::{Machine, Trouble};
 use super::work::{Halt, Work, options};
-use super::{Asked, JobError, Offered, State, Status};
+use super::{Asked, JobError, Moment, Offered, State, Status};
 use crate::apt::{Available, Installed};
 use crate::host::helper::{Cause, Request};
 use crate::model::{DebianVersion, PluginId};
@@ -108,9 +108,11 @@ impl<M: Machine> Agent<M> {
     ) -> Result<(), Halt> {
         let version = manifest_version(offer).to_owned();
         let (plugin, package) = (offer.plugin.clone(), offer.version.clone());
-        work.change(move |job| (job.plugin_version, job.version) = (Some(version), Some(package)))
-            .await?;
-        work.step(Status::InstallingDependencies).await?;
+        work.change(move |job| {
+            (job.plugin_version, job.version) = (Some(version), Some(package));
+            job.step(Status::InstallingDependencies, &Moment::now());
+        })
+        .await?;
         let path = [above, &[plugin]].concat();
         self.dependencies(work, &depends(offer), &path).await?;
         self.install(work, &offer.plugin, &offer.version, reinstall)
