@@ -44,7 +44,7 @@ const REPLACING: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Default)]
 pub struct Apt {
     read: Arc<Mutex<HashMap<PathBuf, Cached>>>,
-    targets: Arc<Mutex<HashMap<FarmName, (Stamp, Vec<Target>)>>>,
+    targets: Arc<Mutex<HashMap<FarmName, Named>>>,
 }
 
 /// An index that was read, and when its files were written.
@@ -52,6 +52,13 @@ pub struct Apt {
 struct Cached {
     written: [(SystemTime, u64); 2],
     offers: Arc<[Available]>,
+}
+
+/// The indices that apt named, and what its settings and lists were then.
+#[derive(Debug, Clone)]
+struct Named {
+    stamp: Stamp,
+    targets: Vec<Target>,
 }
 
 impl Apt {
@@ -158,14 +165,15 @@ impl Apt {
     async fn targets(&self, farm: &Farm) -> Result<Vec<Target>, AptError> {
         let known = || self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = Stamp::take();
-        if let Some((then, targets)) = known().get(&farm.name)
-            && Some(then) == stamp.as_ref()
+        if let Some(named) = known().get(&farm.name)
+            && Some(&named.stamp) == stamp.as_ref()
         {
-            return Ok(targets.clone());
+            return Ok(named.targets.clone());
         }
         let targets = index::targets(farm).await?;
         if let Some(stamp) = stamp {
-            known().insert(farm.name.clone(), (stamp, targets.clone()));
+            let targets = targets.clone();
+            known().insert(farm.name.clone(), Named { stamp, targets });
         }
         Ok(targets)
     }
