@@ -2,7 +2,8 @@
 //! statement about it, its bill of materials with the digest of each file, and the approvals that let it into its channel.
 //!
 //! It is fetched from the farm's repository while apt installs the package, and what is missing when the farm's indices are
-//! fetched. A package can be installed without it: what is missing is told by `verify`, which then cannot tell. Nothing in these files is believed before it is verified again.
+//! fetched. A package can be installed without it: what is missing is told by `verify`, which then cannot tell. Nothing in these
+//! files is believed before it is verified again.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _};

@@ -285,8 +285,8 @@ fn ratio(part: u64, all: u64) -> f64 {
 /// What whoever decides about a halted roll-out can do.
 fn next(package: &str, version: &DebianVersion) -> String {
     format!(
-        "publish a mended version, or take this one away (`plugfarm withdraw {package}={version}`); if it is good after all, \
-         `plugfarm phase {package}={version} PERCENT` goes on"
+        "publish a mended version, or take this one away (`plugfarm withdraw {package}={version} --reason WORDS`); if it is good \
+         after all, `plugfarm phase {package}={version} PERCENT` goes on"
     )
 }
 

@@ -59,7 +59,7 @@ impl Verification {
         let most = self.admissions.iter().map(Admission::people).max();
         let most = most.unwrap_or_default();
         if most < required {
-            let reason = format!("{most} people have approved it, {required} are asked for");
+            let reason = format!("approved by {most} of the {required} people that are asked for");
             if self.verdict == before {
                 self.differs(reason);
             } else {
@@ -223,7 +223,7 @@ mod tests {
             (verdict, why.as_str()),
             (
                 Verdict::Differs,
-                "1 people have approved it, 2 are asked for"
+                "approved by 1 of the 2 people that are asked for"
             )
         );
         let (verdict, why) = judged(&digests, &both[..1], 2);
