@@ -183,7 +183,7 @@ fn stored(error: &anyhow::Error) -> Option<&StoreError> {
 }
 
 /// What went wrong, and why.
-fn words(error: &anyhow::Error) -> String {
+pub(in crate::cli) fn words(error: &anyhow::Error) -> String {
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Some errors say their cause themselves.

@@ -150,7 +150,8 @@ fn the_agent_is_installed_upgraded_and_purged_on_each_release() {
             .run("stat --format '%U %a' /var/lib/plugfarm-host")
             .succeeds();
         assert_eq!(owner.stdout, "plugfarm-host 750\n");
-        host.run("test -d /var/lib/wazo-plugind/rules").succeeds();
+        host.run("test -d /var/lib/wazo-plugind/rules && test -d /etc/plugfarm-host/conf.d")
+            .succeeds();
 
         host.run("echo '# mine' >>/etc/plugfarm-host/config.yml")
             .succeeds();

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 
+use crate::cli::answer::words;
 use crate::config::environment;
 use crate::telemetry::{self, LogFormat};
 use update::UpdateArgs;
@@ -63,7 +64,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("plugfarm-host: {error:#}");
+            anstream::eprintln!("plugfarm-host: {}", words(&error));
             ExitCode::from(3)
         }
     }
