@@ -171,7 +171,8 @@ impl Apt {
             return Ok(named.targets.clone());
         }
         let targets = index::targets(farm).await?;
-        if let Some(stamp) = stamp {
+        // Lists that are kept in an unusual place come without a change of the usual one.
+        if let Some(stamp) = stamp.filter(|_| !targets.is_empty()) {
             let targets = targets.clone();
             known().insert(farm.name.clone(), Named { stamp, targets });
         }

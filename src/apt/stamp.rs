@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The folders whose files say which sources apt has, and how it reads them (apt.conf(5), sources.list(5)).
+/// What says which sources and architectures apt has, and how it reads them (apt.conf(5), sources.list(5)): folders with their
+/// files, and a file.
 const SETTINGS: [&str; 4] = [
     "/etc/apt",
     "/etc/apt/apt.conf.d",

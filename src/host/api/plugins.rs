@@ -62,13 +62,23 @@ pub(super) async fn uninstall(
     };
     let access = access(&namespace, &name, "delete");
     state.admit(&headers, &access, Tenants::Master).await?;
-    let missing = || Refusal::no_plugin(&namespace, &name);
-    let id = id(&namespace, &name).ok_or_else(missing)?;
-    if !state.plugins.has(&id).await? {
-        return Err(missing());
-    }
+    let id = installed(&state, &namespace, &name).await?;
     let uuid = state.jobs.uninstall(id).await?;
     Ok(ok(&json!({"uuid": uuid.as_str()})))
+}
+
+/// A plugin that must be installed.
+pub(super) async fn installed(
+    state: &State,
+    namespace: &str,
+    name: &str,
+) -> Result<PluginId, Refusal> {
+    let missing = || Refusal::no_plugin(namespace, name);
+    let id = id(namespace, name).ok_or_else(missing)?;
+    match state.plugins.has(&id).await? {
+        true => Ok(id),
+        false => Err(missing()),
+    }
 }
 
 /// `POST /plugins`.

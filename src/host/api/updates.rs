@@ -7,7 +7,7 @@ use serde_json::json;
 use super::State;
 use super::answer::ok;
 use super::guard::{Tenants, word};
-use super::plugins::{Named, id, parts};
+use super::plugins::{Named, installed, parts};
 use super::refusal::{self, Refusal};
 
 /// `POST /updates`: all plugins, each by a job of its own.
@@ -34,11 +34,7 @@ pub(super) async fn one(
         word(&name)
     );
     state.admit(&headers, &access, Tenants::Master).await?;
-    let missing = || Refusal::no_plugin(&namespace, &name);
-    let id = id(&namespace, &name).ok_or_else(missing)?;
-    if !state.plugins.has(&id).await? {
-        return Err(missing());
-    }
+    let id = installed(&state, &namespace, &name).await?;
     let uuid = state.jobs.update(id).await?;
     Ok(ok(&json!({"uuid": uuid.as_str()})))
 }
